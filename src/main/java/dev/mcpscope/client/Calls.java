@@ -1,0 +1,162 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonNumber;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.rpc.PendingCall;
+import dev.mcpscope.rpc.PendingCalls;
+import dev.mcpscope.rpc.RpcId;
+import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.transport.OverloadedException;
+import dev.mcpscope.transport.Transport;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/// What a caller's thread does: enter the call, hand its bytes over, park, and say so to the server
+/// when it gives up. Any thread; nothing here is the owner's.
+final class Calls {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
+  private static final Duration FOREVER = Duration.ofDays(36_500);
+
+  private final String server;
+  private final ClientOptions options;
+  private final Transport transport;
+  private final PendingCalls<McpException> pending;
+
+  Calls(
+      String server,
+      ClientOptions options,
+      Transport transport,
+      PendingCalls<McpException> pending) {
+    this.server = server;
+    this.options = options;
+    this.transport = transport;
+    this.pending = pending;
+  }
+
+  /// How the server is called in messages.
+  String server() {
+    return server;
+  }
+
+  /// Calls, within the call's budget.
+  JsonObject call(String method, JsonObject params, CallOptions call)
+      throws McpException, InterruptedException {
+    Duration timeout = call.timeout().orElse(options.callTimeout());
+    Duration maximum = longer(timeout, options.callMaximum());
+    return call(
+        method, params, timeout, Deadline.after(maximum), call.onProgress().orElse(null), true);
+  }
+
+  /// Calls without a budget of its own: the owner's deadline for connecting ends it. It is not
+  /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
+  JsonObject handshake(String method, JsonObject params)
+      throws McpException, InterruptedException {
+    return call(method, params, FOREVER, Deadline.NEVER, null, false);
+  }
+
+  private JsonObject call(
+      String method,
+      JsonObject params,
+      Duration timeout,
+      Deadline maximum,
+      Consumer<Progress> listener,
+      boolean cancellable)
+      throws McpException, InterruptedException {
+    PendingCall<McpException> call = pending.open(method);
+    RpcMessage.Response response;
+    try {
+      JsonObject sending = listener == null ? params : withProgressToken(params, call.id());
+      transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, sending));
+      response = call.await(timeout, maximum, progress -> tell(listener, progress));
+    } catch (OverloadedException e) {
+      call.abandon();
+      throw new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
+    } catch (InterruptedException | RuntimeException | Error e) { // the last two: the listener's
+      giveUp(call, cancellable);
+      throw e;
+    }
+    if (response == null) {
+      giveUp(call, cancellable);
+      throw new CallTimeoutException(
+          what(call)
+              + " got no answer within "
+              + (maximum.passed() ? options.callMaximum() : timeout).toMillis()
+              + " ms");
+    }
+    return result(call, response);
+  }
+
+  private JsonObject result(PendingCall<McpException> call, RpcMessage.Response response)
+      throws McpException {
+    return switch (response) {
+      case RpcMessage.Result(_, JsonObject result) -> result;
+      case RpcMessage.Result(_, var other) ->
+          throw new ProtocolViolationException(
+              what(call) + " was answered by " + other.kind() + " instead of an object", null);
+      case RpcMessage.Failure(_, var error) ->
+          throw new RemoteErrorException(server, call.method(), error);
+    };
+  }
+
+  private String what(PendingCall<McpException> call) {
+    return server + ": " + call.method() + " (id " + call.id() + ")";
+  }
+
+  /// The call's id is its token: unique among those in flight, and known to the table already.
+  private static JsonObject withProgressToken(JsonObject params, long id) {
+    JsonObject meta = params.get("_meta") instanceof JsonObject given ? given : JsonObject.EMPTY;
+    return params.with("_meta", meta.with("progressToken", JsonNumber.of(id)));
+  }
+
+  private void tell(Consumer<Progress> listener, JsonObject params) {
+    try {
+      Progress progress = Progress.parse(params);
+      if (listener != null) {
+        listener.accept(progress);
+      }
+    } catch (JsonException e) {
+      LOG.log(System.Logger.Level.DEBUG, "{0}: dropped a progress: {1}", server, e.getMessage());
+    }
+  }
+
+  /// Leaves the call, and tells the server that nobody waits for it, so that it can stop.
+  private void giveUp(PendingCall<McpException> call, boolean cancellable) {
+    call.abandon();
+    if (cancellable) {
+      notify(
+          "notifications/cancelled",
+          JsonObject.of("requestId", call.id(), "reason", "the caller has given up"));
+    }
+  }
+
+  /// Sends a notification; dropped when the server does not read.
+  void notify(String method, JsonObject params) {
+    try {
+      transport.send(new RpcMessage.Notification(method, params));
+    } catch (OverloadedException e) {
+      LOG.log(System.Logger.Level.DEBUG, "{0}: dropped {1}: {2}", server, method, e.getMessage());
+    }
+  }
+
+  /// Makes a record of a result.
+  @FunctionalInterface
+  interface Parser<T> {
+    T parse(JsonObject json) throws JsonException;
+  }
+
+  /// Reads what the server has sent; what does not fit is the server's violation.
+  <T> T parse(String method, JsonObject json, Parser<T> parser) throws McpException {
+    try {
+      return parser.parse(json);
+    } catch (JsonException e) {
+      throw new ProtocolViolationException(
+          server + ": the answer to " + method + " is wrong: " + e.getMessage(), e);
+    }
+  }
+
+  private static Duration longer(Duration one, Duration other) {
+    return one.compareTo(other) >= 0 ? one : other;
+  }
+}

@@ -1,0 +1,107 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.transport.CloseBudget;
+import java.time.Duration;
+
+/// The budgets of a connection. All durations are more than zero, and zero is refused: to wait for
+/// ever is not on offer.
+///
+/// @param name what the client calls itself to servers
+/// @param version its version
+/// @param connectTimeout from the start until the connection is ready, `onConnect` included; default
+///     30 s
+/// @param callTimeout for one call, started anew by its progress; default 60 s
+/// @param callMaximum for one call, whatever progress it reports; default 10 min
+/// @param close the steps of a close
+/// @param limits how much a server may send
+public record ClientOptions(
+    String name,
+    String version,
+    Duration connectTimeout,
+    Duration callTimeout,
+    Duration callMaximum,
+    CloseBudget close,
+    Limits limits) {
+
+  /// How much a server may send; each is 1 or more.
+  ///
+  /// @param message what one message may be; its length is that of a line on stdio
+  /// @param stderrBytes how much of the end of stderr is kept; default 64 KiB
+  /// @param toolPages how many pages a list of tools may have; default 1,000
+  /// @param tools how many tools a server may have; default 10,000
+  /// @param serverRequests how many of its requests may be unanswered; default 256
+  public record Limits(
+      JsonLimits message, int stderrBytes, int toolPages, int tools, int serverRequests) {
+
+    /// Checks each value by name.
+    public Limits {
+      positive("stderrBytes", stderrBytes);
+      positive("toolPages", toolPages);
+      positive("tools", tools);
+      positive("serverRequests", serverRequests);
+    }
+
+    private static void positive(String name, int value) {
+      if (value < 1) {
+        throw new IllegalArgumentException(name + " must be 1 or more, is " + value);
+      }
+    }
+
+    /// Returns the defaults.
+    public static Limits defaults() {
+      return new Limits(JsonLimits.defaults(), 64 << 10, 1_000, 10_000, 256);
+    }
+
+    /// Returns the same with these limits of a message.
+    public Limits withMessage(JsonLimits message) {
+      return new Limits(message, stderrBytes, toolPages, tools, serverRequests);
+    }
+  }
+
+  /// Checks each value by name.
+  public ClientOptions {
+    positive("connectTimeout", connectTimeout);
+    positive("callTimeout", callTimeout);
+    positive("callMaximum", callMaximum);
+  }
+
+  private static void positive(String name, Duration value) {
+    if (!value.isPositive()) {
+      throw new IllegalArgumentException(name + " must be more than zero, is " + value);
+    }
+  }
+
+  /// Returns the defaults.
+  public static ClientOptions defaults() {
+    return new ClientOptions(
+        "mcp-scope",
+        "0.1.0",
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(60),
+        Duration.ofMinutes(10),
+        CloseBudget.defaults(),
+        Limits.defaults());
+  }
+
+  /// Returns the same with this time to connect in.
+  public ClientOptions withConnectTimeout(Duration time) {
+    return new ClientOptions(name, version, time, callTimeout, callMaximum, close, limits);
+  }
+
+  /// Returns the same with this time for a call without progress, and this one for any call.
+  public ClientOptions withCallTimeout(Duration time, Duration maximum) {
+    return new ClientOptions(name, version, connectTimeout, time, maximum, close, limits);
+  }
+
+  /// Returns the same with this budget for closing.
+  public ClientOptions withClose(CloseBudget budget) {
+    return new ClientOptions(
+        name, version, connectTimeout, callTimeout, callMaximum, budget, limits);
+  }
+
+  /// Returns the same with these limits.
+  public ClientOptions withLimits(Limits other) {
+    return new ClientOptions(name, version, connectTimeout, callTimeout, callMaximum, close, other);
+  }
+}

@@ -1,0 +1,397 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.rpc.PendingCalls;
+import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Guest;
+import dev.mcpscope.scope.Mailbox;
+import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.stdio.StdioTransport;
+import dev.mcpscope.transport.CloseReport;
+import dev.mcpscope.transport.Closing;
+import dev.mcpscope.transport.Inbox;
+import dev.mcpscope.transport.Loss;
+import dev.mcpscope.transport.Transport;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/// The life of one connection: opened, served and closed by the one thread that runs [#run()].
+///
+/// [McpClient#open] gives that thread to a connection of its own; a host forks it in a session's
+/// scope, so that the connection cannot outlive the session either. Everybody else only leaves mail:
+/// who stops it, the transport's tasks that have lost the server, the handshake that is done.
+///
+/// The owner waits in one place, whatever state the connection is in. That is why it can be stopped
+/// in every state, in the middle of the handshake too, and why a crash is noticed in every state.
+public final class Connection {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
+
+  /// What a callback that was interrupted may take to leave, before it is abandoned.
+  private static final Duration GUEST_GRACE = Duration.ofMillis(100);
+
+  /// User code that a connection calls, in a [Guest]: outside the scope, with a deadline.
+  public interface Callbacks {
+    /// Called before the connection is published as connected, within the time to connect; what it
+    /// throws fails the connect.
+    default void onConnect(McpClient client) throws Exception {}
+
+    /// Called when a connection for which `onConnect` has returned is about to be closed, within
+    /// the close's budget; what it throws goes into the report. Calls are refused by then.
+    default void onDisconnect(McpClient client) throws Exception {}
+  }
+
+  /// What can happen to the owner.
+  private sealed interface Mail {
+    record Stop(CloseReason reason) implements Mail {}
+
+    record Lost(Loss loss) implements Mail {}
+
+    record Opening(String phase) implements Mail {}
+
+    record Opened(Era era, List<Tool> tools) implements Mail {}
+
+    record Welcomed(Throwable failure) implements Mail {}
+
+    /// A subtask has ended; the only one whose failure says something new is the handshake.
+    record Ended(String task, Throwable failure) implements Mail {}
+  }
+
+  /// Why the connection ends: told to callers as an exception, and whether that is a failure.
+  private record End(McpException cause, String reason, boolean failed) {}
+
+  private final String name;
+  private final String server;
+  private final ServerSpec spec;
+  private final ClientOptions options;
+  private final Callbacks callbacks;
+  private final Consumer<ConnectionState> observer;
+  private final Mailbox<Mail> mailbox = new Mailbox<>(64);
+  private final PendingCalls<McpException> pending = new PendingCalls<>();
+  private final AtomicBoolean stopped = new AtomicBoolean();
+  private final AtomicBoolean lost = new AtomicBoolean();
+  private final CompletableFuture<McpClient> ready = new CompletableFuture<>();
+  private final CompletableFuture<CloseReport> closed = new CompletableFuture<>();
+
+  // written by the owner only, read by any thread
+  private volatile ConnectionState state = new ConnectionState.Connecting("start");
+  private volatile Guest guest; // the one that runs, or the last one
+
+  // the owner's own
+  private Transport transport;
+  private Handlers handlers;
+  private Calls calls;
+  private McpClient client;
+  private List<Tool> tools;
+  private boolean welcomed;
+
+  /// Creates a connection that does nothing yet.
+  ///
+  /// @param name the name of its scope, in thread dumps
+  /// @param server how messages name the server
+  /// @param callbacks user code
+  /// @param observer told of every state, by the owner; must not block, and is no user code
+  public Connection(
+      String name,
+      String server,
+      ServerSpec spec,
+      ClientOptions options,
+      Callbacks callbacks,
+      Consumer<ConnectionState> observer) {
+    this.name = name;
+    this.server = server;
+    this.spec = spec;
+    this.options = options;
+    this.callbacks = callbacks;
+    this.observer = observer;
+  }
+
+  /// Returns where it stands; any thread.
+  public ConnectionState state() {
+    return state;
+  }
+
+  /// Asks the connection to end; any thread, in every state, never blocks. The first reason counts.
+  public void stop(CloseReason reason) {
+    if (stopped.compareAndSet(false, true)) {
+      mailbox.post(new Mail.Stop(reason));
+    }
+  }
+
+  /// Waits until the connection can be used; any thread.
+  ///
+  /// @throws McpException why it cannot, with everything released
+  /// @throws InterruptedException when the waiting thread was interrupted; the connect goes on
+  public McpClient awaitReady() throws McpException, InterruptedException {
+    try {
+      return ready.get();
+    } catch (ExecutionException e) {
+      throw (McpException) e.getCause(); // the owner completes it with nothing else
+    }
+  }
+
+  /// Waits until nothing of the connection is left but what the report names; any thread. Waits on,
+  /// when interrupted, and sets the flag again: the wait is bounded by the close's budget once the
+  /// connection was told to stop.
+  ///
+  /// @return the report; null when called by a callback of this connection, whose end the connection
+  ///     waits for itself
+  public CloseReport awaitClosed() {
+    Guest running = guest;
+    return running != null && running.isCurrentThread() ? null : closed.join();
+  }
+
+  /// Opens, serves and closes: the owner's whole life. Once, in a thread that waits for nothing else;
+  /// an interrupt stops the connection as [#stop] does.
+  public void run() {
+    End end = null;
+    Closing closing;
+    try (var scope = TaskScope.open(name, mailbox)) {
+      try {
+        open(scope);
+        end = serve(scope);
+      } catch (IOException e) {
+        end = failed(new ConnectionLostException(server + ": cannot start: " + e.getMessage(), e));
+      } catch (InterruptedException e) {
+        end = stoppedFor(CloseReason.OWNER_INTERRUPTED);
+      } catch (Throwable t) { // an Error as well: whatever it is, what was opened gets closed
+        end = failed(new ConnectionLostException(server + ": the connection failed: " + t, t));
+      }
+      closing = new Closing(end.reason(), options.close());
+      close(scope, closing, end);
+    }
+    published(end, closing.report());
+  }
+
+  /// Everything that is acquired is acquired here, and released in [#close].
+  private void open(TaskScope<Mail> scope) throws IOException {
+    publish(new ConnectionState.Connecting("start"));
+    transport = openTransport();
+    for (Transport.Work task : transport.tasks()) {
+      if (task.platform()) {
+        scope.forkPlatform(task.name(), task.body(), t -> new Mail.Ended(task.name(), t));
+      } else {
+        scope.fork(task.name(), task.body(), t -> new Mail.Ended(task.name(), t));
+      }
+    }
+    handlers = new Handlers(name, transport, options.limits().serverRequests());
+    scope.fork("handlers", handlers::run, t -> new Mail.Ended("handlers", t));
+    calls = new Calls(server, options, transport, pending);
+    scope.fork("handshake", this::handshake, t -> new Mail.Ended("handshake", t));
+  }
+
+  private Transport openTransport() throws IOException {
+    return switch (spec) {
+      case ServerSpec.Stdio(var command, var environment, var directory) ->
+          StdioTransport.open(
+              command,
+              environment,
+              directory.orElse(null),
+              new StdioTransport.Limits(
+                  options.limits().message(), 2L * options.limits().message().maxBytes(), options.limits().stderrBytes()),
+              new Arrivals());
+    };
+  }
+
+  /// A subtask, because the owner waits for nothing but mail. Its calls are failed when the owner
+  /// ends, and so it ends.
+  private void handshake() throws McpException, InterruptedException {
+    mailbox.post(new Mail.Opening("initialize"));
+    Era era = Era.open(calls, options);
+    mailbox.post(new Mail.Opening("tools/list"));
+    List<Tool> tools =
+        Tools.list(calls, era, options, params -> calls.handshake("tools/list", params));
+    mailbox.post(new Mail.Opened(era, tools));
+  }
+
+  /// Waits for the mail that ends the connection. Until it is connected, time ends it too.
+  private End serve(TaskScope<Mail> scope) throws InterruptedException {
+    Deadline deadline = Deadline.after(options.connectTimeout());
+    while (true) {
+      switch (scope.take(deadline)) {
+        case null -> {
+          return failed(
+              new CallTimeoutException(
+                  server
+                      + ": not connected within "
+                      + options.connectTimeout().toMillis()
+                      + " ms; it was waiting for "
+                      + ((ConnectionState.Connecting) state).phase()));
+        }
+        case Mail.Stop(var reason) -> {
+          return stoppedFor(reason);
+        }
+        case Mail.Lost(var loss) -> {
+          return failed(exception(loss));
+        }
+        case Mail.Opening(var phase) -> publish(new ConnectionState.Connecting(phase));
+        case Mail.Opened(var era, var listed) -> {
+          tools = listed;
+          client = new McpClient(this, calls, era, options);
+          publish(new ConnectionState.Connecting("onConnect"));
+          guest =
+              Guest.start(
+                  name + " onConnect",
+                  () -> callbacks.onConnect(client),
+                  t -> mailbox.post(new Mail.Welcomed(t)));
+        }
+        case Mail.Welcomed(var failure) -> {
+          if (failure != null) {
+            return failed(
+                new ConnectionLostException(server + ": onConnect failed: " + failure, failure));
+          }
+          welcomed = true;
+          publish(new ConnectionState.Connected(client.server(), tools));
+          ready.complete(client);
+          deadline = Deadline.NEVER;
+        }
+        case Mail.Ended(var task, var failure) -> {
+          if (failure instanceof McpException cause && task.equals("handshake")) {
+            return failed(cause);
+          }
+          if (failure != null) {
+            return failed(
+                new ConnectionLostException(server + ": " + task + " failed: " + failure, failure));
+          }
+        }
+      }
+    }
+  }
+
+  /// Releases everything, in this order, whatever state the connection is in and whichever step
+  /// fails. Before the scope is closed, nothing that its subtasks wait for may still block them.
+  private void close(TaskScope<Mail> scope, Closing closing, End end) {
+    publish(new ConnectionState.Closing(end.reason()));
+    closing.callsFailed(pending.end(() -> copy(end.cause())));
+    Guest opening = guest;
+    if (opening != null && !opening.dismiss(Deadline.after(Duration.ZERO), GUEST_GRACE)) {
+      closing.abandoned(opening.name());
+    }
+    if (welcomed) {
+      closing.step("onDisconnect", () -> sayGoodbye(closing));
+    }
+    if (handlers != null) {
+      handlers.end();
+    }
+    if (transport != null) {
+      transport.close(closing);
+    }
+    closing.step("join", scope::close);
+    mailbox.close();
+    closing.failures().forEach(end.cause()::addSuppressed);
+  }
+
+  private void sayGoodbye(Closing closing) throws Exception {
+    var failure = new CompletableFuture<Throwable>();
+    guest =
+        Guest.start(
+            name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
+    if (!guest.dismiss(Deadline.after(closing.budget().callback()), GUEST_GRACE)) {
+      closing.abandoned(guest.name());
+      return;
+    }
+    switch (failure.getNow(null)) {
+      case null -> {}
+      case Exception e -> throw e;
+      case Throwable t -> throw (Error) t;
+    }
+  }
+
+  /// The last thing: by now nothing is left but what the report names.
+  private void published(End end, CloseReport report) {
+    if (end.failed()) {
+      LOG.log(System.Logger.Level.WARNING, "{0}", end.reason());
+    }
+    publish(
+        end.failed()
+            ? new ConnectionState.Failed(end.cause(), report)
+            : new ConnectionState.Closed(report));
+    ready.completeExceptionally(end.cause());
+    closed.complete(report);
+  }
+
+  private void publish(ConnectionState next) {
+    state = next;
+    observer.accept(next);
+  }
+
+  private End stoppedFor(CloseReason reason) {
+    return new End(new ConnectionClosedException(server, reason), reason.text(), false);
+  }
+
+  private static End failed(McpException cause) {
+    return new End(cause, cause.getMessage(), true);
+  }
+
+  private McpException exception(Loss loss) {
+    String message = server + ": " + loss.message();
+    return switch (loss.kind()) {
+      case GONE -> new ConnectionLostException(message, loss.cause());
+      case PROTOCOL -> new ProtocolViolationException(message, loss.cause());
+    };
+  }
+
+  /// Each caller gets an exception of its own, with its own stack trace, and the first one as cause.
+  private McpException copy(McpException cause) {
+    return switch (cause) {
+      case ConnectionClosedException closed ->
+          new ConnectionClosedException(server, closed.reason());
+      case ProtocolViolationException _ ->
+          new ProtocolViolationException(cause.getMessage(), cause);
+      case ConnectionLostException _, CallTimeoutException _, RemoteErrorException _ ->
+          new ConnectionLostException(cause.getMessage(), cause);
+    };
+  }
+
+  /// Sorts what arrives; called by the transport's reader.
+  private final class Arrivals implements Inbox {
+    @Override
+    public void received(RpcMessage message) {
+      switch (message) {
+        case RpcMessage.Response response -> {
+          if (!pending.answer(response)) {
+            LOG.log(System.Logger.Level.DEBUG, "{0}: dropped an answer to no call", server);
+          }
+        }
+        case RpcMessage.Notification(var method, var params) -> notified(method, params);
+        case RpcMessage.Request request -> {
+          if (!handlers.offer(request)) {
+            lost(
+                new Loss(
+                    Loss.Kind.PROTOCOL,
+                    "the server has more than "
+                        + options.limits().serverRequests()
+                        + " requests unanswered",
+                    null));
+          }
+        }
+        case RpcMessage.Malformed(var id, var problem) -> {
+          LOG.log(System.Logger.Level.DEBUG, "{0}: dropped a message: {1}", server, problem);
+          id.ifPresent(
+              call ->
+                  pending.fail(
+                      call, () -> new ProtocolViolationException(server + ": " + problem, null)));
+        }
+      }
+    }
+
+    private void notified(String method, JsonObject params) {
+      if (method.equals("notifications/progress") && params.has("progressToken")) {
+        pending.progress(params.get("progressToken"), params);
+      }
+      // Others are for features that nothing here has asked for.
+    }
+
+    @Override
+    public void lost(Loss loss) {
+      if (lost.compareAndSet(false, true)) {
+        mailbox.post(new Mail.Lost(loss));
+      }
+    }
+  }
+}

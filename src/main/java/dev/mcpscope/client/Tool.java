@@ -1,0 +1,30 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
+import java.util.Optional;
+
+/// A tool that a server offers.
+///
+/// @param name what it is called by
+/// @param title its name for people
+/// @param description what it does, for the model
+/// @param inputSchema the JSON Schema of its arguments, as the server sent it
+/// @param json the whole definition as the server sent it, members that this record has no name for
+///     included
+public record Tool(
+    String name,
+    Optional<String> title,
+    Optional<String> description,
+    JsonObject inputSchema,
+    JsonObject json) {
+
+  static Tool parse(JsonObject json) throws JsonException {
+    return new Tool(
+        json.string("name"),
+        json.optionalString("title"),
+        json.optionalString("description"),
+        json.optionalObject("inputSchema").orElse(JsonObject.EMPTY),
+        json);
+  }
+}

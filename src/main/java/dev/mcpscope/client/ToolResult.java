@@ -1,0 +1,50 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonValue;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// What a tool has answered.
+///
+/// @param content the blocks of content, in order
+/// @param structuredContent the result as data, if the tool gives one
+/// @param isError whether the tool itself reports a failure
+/// @param json the whole result as the server sent it
+public record ToolResult(
+    List<JsonObject> content,
+    Optional<JsonValue> structuredContent,
+    boolean isError,
+    JsonObject json) {
+
+  static ToolResult parse(JsonObject json) throws JsonException {
+    var content = new ArrayList<JsonObject>();
+    for (JsonValue block : json.optionalArray("content").orElse(JsonArray.EMPTY)) {
+      if (!(block instanceof JsonObject object)) {
+        throw new JsonException("a block of content must be an object, is " + block.kind());
+      }
+      content.add(object);
+    }
+    return new ToolResult(
+        List.copyOf(content),
+        Optional.ofNullable(json.get("structuredContent")),
+        json.optionalBool("isError").orElse(false),
+        json);
+  }
+
+  /// Returns the texts among the blocks, one a line; empty when there are none.
+  public String text() {
+    var text = new StringBuilder();
+    for (JsonObject block : content) {
+      try {
+        block.optionalString("text").ifPresent(t -> text.append(text.isEmpty() ? "" : "\n").append(t));
+      } catch (JsonException _) {
+        // a block whose text is no text has none
+      }
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,103 @@
+package dev.mcpscope.rpc;
+
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.scope.Deadline;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/// One call on its way: opened, sent and awaited by one thread, settled by another.
+///
+/// Parking the caller itself, instead of completing a future, saves an object and a hop, and gives
+/// progress a thread to be delivered in: the caller's own. The reader only leaves the newest
+/// progress here, so that a listener that is slow misses intermediate values and delays nobody.
+///
+/// @param <X> what the call fails with when it cannot be answered any more
+public final class PendingCall<X extends Exception> {
+  private final PendingCalls<X> table;
+  private final long id;
+  private final String method;
+  private final Thread caller = Thread.currentThread();
+  private final AtomicReference<JsonObject> progress = new AtomicReference<>();
+  private volatile Object outcome; // a Response or a Supplier<X>; written once
+
+  PendingCall(PendingCalls<X> table, long id, String method) {
+    this.table = table;
+    this.id = id;
+    this.method = method;
+  }
+
+  /// Returns the id, which is the call's progress token too.
+  public long id() {
+    return id;
+  }
+
+  /// Returns the method that is called.
+  public String method() {
+    return method;
+  }
+
+  /// Waits for the response; only in the thread that opened the call. Unblocked by the response, by
+  /// the end of the table, by time and by interrupt; however it ends, the call has left the table.
+  ///
+  /// @param timeout how long to wait; starts anew with each progress
+  /// @param maximum when to stop waiting, whatever progress there is
+  /// @param listener gets the newest progress, in this thread
+  /// @return the response, or null when time ran out
+  /// @throws X when the table has ended
+  /// @throws InterruptedException when the caller was interrupted
+  public RpcMessage.Response await(
+      Duration timeout, Deadline maximum, Consumer<JsonObject> listener)
+      throws X, InterruptedException {
+    try {
+      Deadline deadline = maximum.orSooner(timeout);
+      while (true) {
+        Object settled = outcome; // before the progress: what came first is delivered first
+        JsonObject newest = progress.getAndSet(null);
+        if (newest != null) {
+          deadline = maximum.orSooner(timeout);
+          listener.accept(newest);
+        }
+        if (settled != null) {
+          return response(settled);
+        }
+        if (Thread.interrupted()) {
+          throw new InterruptedException(method + " was interrupted");
+        }
+        long remaining = deadline.remainingNanos();
+        // Out of time, unless the response wins this race; then it is a moment away.
+        if (remaining == 0 && table.remove(this)) {
+          return null;
+        }
+        LockSupport.parkNanos(this, Math.max(remaining, 1));
+      }
+    } finally {
+      table.remove(this); // interrupted, or the listener threw
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private RpcMessage.Response response(Object settled) throws X {
+    if (settled instanceof RpcMessage.Response response) {
+      return response;
+    }
+    throw ((Supplier<X>) settled).get();
+  }
+
+  void settle(Object outcome) {
+    this.outcome = outcome;
+    LockSupport.unpark(caller);
+  }
+
+  void progress(JsonObject newest) {
+    progress.set(newest);
+    LockSupport.unpark(caller);
+  }
+
+  /// Takes the call out of the table without waiting for it: it could not be sent.
+  public void abandon() {
+    table.remove(this);
+  }
+}

@@ -1,0 +1,38 @@
+package dev.mcpscope.rpc;
+
+import dev.mcpscope.json.JsonValue;
+import java.util.Objects;
+import java.util.Optional;
+
+/// Why a request failed, in the words of the peer that failed it.
+///
+/// @param code one of the constants, or any other integer
+/// @param message one sentence, possibly empty
+/// @param data whatever the peer adds
+public record RpcError(int code, String message, Optional<JsonValue> data) {
+
+  /// The text is not JSON.
+  public static final int PARSE_ERROR = -32700;
+
+  /// The JSON is not a request.
+  public static final int INVALID_REQUEST = -32600;
+
+  /// There is no such method here.
+  public static final int METHOD_NOT_FOUND = -32601;
+
+  /// The method exists, its params are wrong.
+  public static final int INVALID_PARAMS = -32602;
+
+  /// The method failed for a reason of its own.
+  public static final int INTERNAL_ERROR = -32603;
+
+  public RpcError {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(data, "data");
+  }
+
+  /// An error without data.
+  public RpcError(int code, String message) {
+    this(code, message, Optional.empty());
+  }
+}

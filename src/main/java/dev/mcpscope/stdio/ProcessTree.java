@@ -1,0 +1,135 @@
+package dev.mcpscope.stdio;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/// Everybody who has to be gone when a server is: the direct child, its descendants, and, on Linux,
+/// who carries the connection's cookie in its environment or holds one of its pipes.
+///
+/// The parts make up for each other. Descendants are lost once a parent has died (orphans move to
+/// pid 1), so they are collected *before* each signal, and remembered. A daemon that has forked
+/// twice is nobody's descendant, but it inherits the cookie; one that has cleaned its environment
+/// may still hold a pipe. What did none of these cannot be told from a stranger, and is left alone.
+///
+/// Members are [ProcessHandle]s, which know a process by pid and start time: a signal never hits
+/// another process that has got the same number since. Used by the connection's owner alone.
+final class ProcessTree {
+  private static final Path PROC = Path.of("/proc");
+  private static final boolean LINUX = Files.isDirectory(PROC.resolve("self/fd"));
+
+  private final ProcessHandle root;
+  private final byte[] cookie;
+  private final Set<String> pipes;
+  private final Set<ProcessHandle> members = new LinkedHashSet<>();
+
+  ProcessTree(ProcessHandle root, String cookie, Set<String> pipes) {
+    this.root = root;
+    this.cookie = cookie.getBytes(StandardCharsets.UTF_8);
+    this.pipes = pipes;
+    members.add(root);
+  }
+
+  /// Looks for new members: descendants of those known, and carriers of the cookie.
+  void refresh() throws IOException {
+    for (ProcessHandle member : List.copyOf(members)) {
+      member.descendants().forEach(members::add);
+    }
+    addWhere(process -> contains(environment(process), cookie));
+  }
+
+  /// Adds who holds the child's end of a pipe of this connection. It costs a look at every
+  /// descriptor of every process, so it is for the case that a pipe does not end with the members.
+  void addHolders() throws IOException {
+    if (!pipes.isEmpty()) {
+      addWhere(this::holdsPipe);
+    }
+  }
+
+  /// Returns the members that still run.
+  List<ProcessHandle> alive() {
+    return members.stream().filter(ProcessTree::runs).toList();
+  }
+
+  private void addWhere(Predicate<Path> isMember) throws IOException {
+    if (!LINUX) {
+      return;
+    }
+    long self = ProcessHandle.current().pid();
+    try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
+      for (Path process : processes) {
+        long pid = Long.parseLong(process.getFileName().toString());
+        if (pid != self && isMember.test(process)) {
+          ProcessHandle.of(pid).ifPresent(members::add);
+        }
+      }
+    }
+  }
+
+  private static byte[] environment(Path process) {
+    try {
+      return Files.readAllBytes(process.resolve("environ"));
+    } catch (IOException _) { // another user's process, or gone
+      return new byte[0];
+    }
+  }
+
+  private static boolean contains(byte[] environment, byte[] variable) {
+    outer:
+    for (int start = 0; start + variable.length <= environment.length; start++) {
+      for (int i = 0; i < variable.length; i++) {
+        if (environment[start + i] != variable[i]) {
+          continue outer;
+        }
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /// Only the ends that we gave away count: stdin's to read from, the others' to write to. A process
+  /// that some other thread of this JVM is just starting has copies of all our descriptors for a
+  /// moment, but those are the opposite ends.
+  private boolean holdsPipe(Path process) {
+    try (DirectoryStream<Path> fds = Files.newDirectoryStream(process.resolve("fd"))) {
+      for (Path fd : fds) {
+        if (pipes.contains(Files.readSymbolicLink(fd).toString())
+            && Files.getPosixFilePermissions(fd, LinkOption.NOFOLLOW_LINKS)
+                .contains(PosixFilePermission.OWNER_WRITE)) {
+          return true;
+        }
+      }
+    } catch (IOException | java.nio.file.DirectoryIteratorException _) {
+      // another user's process, or gone
+    }
+    return false;
+  }
+
+  /// A zombie has ended: it waits for a parent that may never look, as pid 1 of many containers.
+  private static boolean runs(ProcessHandle process) {
+    if (!process.isAlive()) {
+      return false;
+    }
+    if (!LINUX) {
+      return true;
+    }
+    try {
+      String stat =
+          Files.readString(
+              PROC.resolve(process.pid() + "/stat"), StandardCharsets.ISO_8859_1);
+      // "pid (name) S …": the name may hold anything, so count from its last parenthesis
+      char state = stat.charAt(stat.lastIndexOf(')') + 2);
+      return state != 'Z' && state != 'X';
+    } catch (IOException _) {
+      return false;
+    }
+  }
+}

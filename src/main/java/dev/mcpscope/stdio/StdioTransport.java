@@ -1,0 +1,347 @@
+package dev.mcpscope.stdio;
+
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.rpc.RpcCodec;
+import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.transport.CloseReport.Outcome;
+import dev.mcpscope.transport.CloseReport.Survivor;
+import dev.mcpscope.transport.Closing;
+import dev.mcpscope.transport.Inbox;
+import dev.mcpscope.transport.Loss;
+import dev.mcpscope.transport.OverloadedException;
+import dev.mcpscope.transport.Transport;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
+
+/// A server that runs as a child process: messages are lines on its stdin and stdout.
+///
+/// Where it is opened: [#open]. Where it is closed: [#close(Closing)], below it, with the sentences
+/// of the specification that it obeys. In between, four tasks: `reader` turns stdout into messages,
+/// `writer` writes what callers could not write without blocking, `stderr` keeps its end, `watch`
+/// waits for the process to exit.
+///
+/// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stdio">
+///     stdio, revision 2025-11-25</a>
+public final class StdioTransport implements Transport {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.stdio");
+
+  /// How long to wait for the other half of the news when a server goes: for its exit code when its
+  /// output has ended, for the rest of its output when it has exited.
+  private static final Duration LAST_WORDS = Duration.ofMillis(250);
+
+  private static final int LAST_WORDS_CHARACTERS = 600;
+  private static final int CHUNK = 8 * 1024;
+
+  /// What the transport is bounded by.
+  ///
+  /// @param message the messages; its `maxBytes` is the cap on a line of stdout
+  /// @param waitingBytes how many bytes may wait for a server that does not read; 1 or more
+  /// @param stderrBytes how much of the end of stderr is kept; 1 or more
+  public record Limits(JsonLimits message, long waitingBytes, int stderrBytes) {
+    /// Checks the ranges.
+    public Limits {
+      if (waitingBytes < 1 || stderrBytes < 1) {
+        throw new IllegalArgumentException(
+            "waitingBytes and stderrBytes must be 1 or more, are "
+                + waitingBytes
+                + " and "
+                + stderrBytes);
+      }
+    }
+
+    /// Returns 16 MiB a line, 32 MiB waiting, 64 KiB of stderr.
+    public static Limits defaults() {
+      return new Limits(JsonLimits.defaults(), 32L << 20, 64 << 10);
+    }
+  }
+
+  private final Limits limits;
+  private final Inbox inbox;
+  private final ChildProcess child;
+  private final ProcessTree tree;
+  private final Outbox outbox;
+  private final Tail tail;
+  private final CountDownLatch drained = new CountDownLatch(2); // stdout and stderr have ended
+  private final LongAdder skippedLines = new LongAdder();
+
+  private StdioTransport(ChildProcess child, String cookie, Limits limits, Inbox inbox)
+      throws IOException {
+    this.limits = limits;
+    this.inbox = inbox;
+    this.child = child;
+    this.tree = new ProcessTree(child.process().toHandle(), cookie, child.pipes());
+    this.outbox = new Outbox(child.stdin(), limits.waitingBytes());
+    this.tail = new Tail(limits.stderrBytes());
+  }
+
+  /// Starts the server's process; only by the owner of the connection.
+  ///
+  /// @param command the executable and its arguments; run as they are, by no shell
+  /// @param environment variables to add to the small safe set that a server gets
+  /// @param directory where it runs, or null for the host's own
+  /// @throws IOException when it cannot be started, with nothing left of the attempt
+  public static StdioTransport open(
+      List<String> command,
+      Map<String, String> environment,
+      Path directory,
+      Limits limits,
+      Inbox inbox)
+      throws IOException {
+    return open(command, environment, directory, limits, inbox, ChildProcess.Road.PIPES);
+  }
+
+  static StdioTransport open(
+      List<String> command,
+      Map<String, String> environment,
+      Path directory,
+      Limits limits,
+      Inbox inbox,
+      ChildProcess.Road road)
+      throws IOException {
+    var builder = new ProcessBuilder(command);
+    if (directory != null) {
+      builder.directory(directory.toFile());
+    }
+    String cookie = ChildEnvironment.fill(builder.environment(), environment);
+    ChildProcess child = ChildProcess.start(builder, road);
+    LOG.log(System.Logger.Level.DEBUG, "started process {0}", child.process().pid());
+    return new StdioTransport(child, cookie, limits, inbox);
+  }
+
+  @Override
+  public List<Work> tasks() {
+    return List.of(
+        new Work("watch", false, this::watch),
+        new Work("stderr", false, this::drainStderr),
+        new Work("writer", false, this::write),
+        // A platform thread: a virtual one that waits in a pipe costs a hop over the JDK's poller
+        // for each message, which is a third of a small call (docs/decisions/0002-stdio-threads.md).
+        new Work("reader", true, this::read));
+  }
+
+  @Override
+  public void send(RpcMessage message) throws OverloadedException {
+    byte[] json = RpcCodec.encode(message);
+    byte[] line = Arrays.copyOf(json, json.length + 1);
+    line[json.length] = '\n';
+    outbox.send(line);
+  }
+
+  // The tasks. Each one ends when its channel is closed, and says so if it is the first to know.
+
+  private void read() throws IOException {
+    try {
+      new Lines(child.stdout(), limits.message().maxBytes()).forEach(this::received);
+      drained.countDown();
+      gone(null);
+    } catch (Lines.TooLongException e) {
+      drained.countDown(); // nobody will read the rest
+      lost(Loss.Kind.PROTOCOL, "the server broke a limit: " + e.getMessage(), e);
+    } catch (ClosedChannelException _) {
+      // closed by the owner
+    } catch (IOException e) {
+      gone(e);
+    }
+  }
+
+  private void received(byte[] buffer, int offset, int length) {
+    if (length == 0) {
+      return;
+    }
+    List<RpcMessage> messages;
+    try {
+      messages = RpcCodec.decode(buffer, offset, length, limits.message());
+    } catch (JsonException e) {
+      // "The server MUST NOT write anything to its stdout that is not a valid MCP message", but many
+      // do: a banner, a log line. Skipping it loses nothing; closing for it would lose everything.
+      skippedLines.increment();
+      LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
+      return;
+    }
+    messages.forEach(inbox::received);
+  }
+
+  private void drainStderr() throws IOException {
+    ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
+    try {
+      while (child.stderr().read(chunk) >= 0) {
+        tail.add(chunk.flip());
+        chunk.clear();
+      }
+      drained.countDown();
+    } catch (ClosedChannelException _) {
+      // closed by the owner
+    }
+  }
+
+  private void write() throws InterruptedException {
+    try {
+      outbox.run();
+    } catch (ClosedChannelException _) {
+      // closed by the owner
+    } catch (IOException e) {
+      gone(e);
+    }
+  }
+
+  private void watch() throws InterruptedException {
+    child.process().waitFor();
+    gone(null);
+  }
+
+  /// Reports that the server has gone, with all that can be known of it: whichever task sees it first
+  /// waits a moment for what the others see.
+  private void gone(IOException cause) {
+    Deadline lastWords = Deadline.after(LAST_WORDS);
+    boolean exited = awaitExit(lastWords);
+    awaitDrained(lastWords);
+    String how =
+        exited
+            ? "the server exited with code " + child.process().exitValue()
+            : "the server closed its side of the pipe and still runs";
+    lost(Loss.Kind.GONE, how, cause);
+  }
+
+  private void lost(Loss.Kind kind, String how, IOException cause) {
+    String text = tail.text().strip();
+    if (!text.isEmpty()) {
+      int from = Math.max(0, text.length() - LAST_WORDS_CHARACTERS);
+      how += "; its stderr ends: " + (from > 0 ? "…" : "") + text.substring(from);
+    }
+    inbox.lost(new Loss(kind, how, cause));
+  }
+
+  private boolean awaitExit(Deadline deadline) {
+    return deadline.await(nanos -> child.process().waitFor(nanos, TimeUnit.NANOSECONDS));
+  }
+
+  private boolean awaitDrained(Deadline deadline) {
+    return deadline.await(nanos -> drained.await(nanos, TimeUnit.NANOSECONDS));
+  }
+
+  /// Ends the server and everything that it has started, in three steps of which each is bounded,
+  /// and frees the tasks.
+  @Override
+  public void close(Closing closing) {
+    // Who belongs to the server is noted while it lives: afterwards its children are orphans.
+    closing.step("look at its processes", tree::refresh);
+
+    // "First, closing the input stream to the child process (the server)",
+    // "Waiting for the server to exit": meanwhile the tasks go on to drain what it writes.
+    closing.step("end its input", outbox::close);
+    closing.step(
+        "wait for its exit",
+        () -> {
+          if (awaitExit(Deadline.after(closing.budget().exit()))) {
+            awaitDrained(Deadline.after(LAST_WORDS).orSooner(closing.budget().exit()));
+          }
+        });
+
+    // "or sending SIGTERM if the server does not exit within a reasonable time"
+    List<ProcessHandle> left = left(closing);
+    if (!left.isEmpty()) {
+      closing.outcome(Outcome.TERMINATED);
+      closing.step(
+          "SIGTERM " + pids(left),
+          () -> {
+            left.forEach(ProcessHandle::destroy); // not Process.destroy(), which may block
+            awaitGone(left, Deadline.after(closing.budget().terminate()));
+          });
+    }
+
+    // "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM"
+    List<ProcessHandle> stubborn = left.isEmpty() ? left : left(closing);
+    if (!stubborn.isEmpty()) {
+      closing.outcome(Outcome.KILLED);
+      closing.step(
+          "SIGKILL " + pids(stubborn),
+          () -> {
+            stubborn.forEach(ProcessHandle::destroyForcibly);
+            awaitGone(stubborn, Deadline.after(closing.budget().kill()));
+          });
+      for (ProcessHandle survivor : left(closing)) {
+        closing.survivor(
+            new Survivor(survivor.pid(), survivor.info().command().orElse("?")));
+      }
+    }
+
+    // Whatever still holds the other ends, ours are closed, and no task can be blocked any more.
+    closing.step("close its pipes", this::closePipes);
+    Deadline pumps = Deadline.after(LAST_WORDS);
+    for (Pump pump : child.pumps()) {
+      if (!pump.ended(pumps)) {
+        closing.abandoned(pump.name());
+      }
+    }
+    OptionalInt exitCode =
+        child.process().isAlive()
+            ? OptionalInt.empty()
+            : OptionalInt.of(child.process().exitValue());
+    closing.process(exitCode, tail.text(), skippedLines.sum());
+  }
+
+  /// Who is still there, newcomers included. A pipe that has not ended although everybody known has
+  /// is held by somebody else; on the road of pumps he cannot be found, only left behind.
+  private List<ProcessHandle> left(Closing closing) {
+    var left = new ArrayList<ProcessHandle>();
+    closing.step(
+        "look for what is left",
+        () -> {
+          tree.refresh();
+          if (drained.getCount() > 0 && tree.alive().isEmpty()) {
+            tree.addHolders();
+          }
+          left.addAll(tree.alive());
+        });
+    return left;
+  }
+
+  /// Waits until these have ended. The child's exit is an event, and so is the end of the pipes that
+  /// its descendants hold; for a process that is neither, the JDK has to look every 300 ms.
+  private void awaitGone(List<ProcessHandle> processes, Deadline deadline) {
+    if (awaitExit(deadline)
+        && awaitDrained(deadline.orSooner(LAST_WORDS))
+        && tree.alive().isEmpty()) {
+      return;
+    }
+    CompletableFuture<?> all =
+        CompletableFuture.allOf(
+            processes.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new));
+    deadline.await(
+        nanos -> {
+          try {
+            all.get(nanos, TimeUnit.NANOSECONDS);
+            return true;
+          } catch (ExecutionException | TimeoutException e) {
+            return false;
+          }
+        });
+  }
+
+  private static String pids(List<ProcessHandle> processes) {
+    return processes.stream().map(p -> Long.toString(p.pid())).toList().toString();
+  }
+
+  private void closePipes() throws IOException {
+    try (var _ = child.stdout();
+        var _ = child.stderr()) {
+      outbox.close();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+package dev.mcpscope.transport;
+
+import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.transport.CloseReport.Outcome;
+import dev.mcpscope.transport.CloseReport.Step;
+import dev.mcpscope.transport.CloseReport.Survivor;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+
+/// A close in progress: runs its steps and keeps the book from which the [CloseReport] is made. Used
+/// by the connection's owner alone.
+///
+/// A step that throws never skips the next one: its failure goes into the report, and the close goes
+/// on. That is what "closed, though not gracefully" means here.
+public final class Closing {
+  private final String reason;
+  private final CloseBudget budget;
+  private final long started = System.nanoTime();
+  private final List<Step> steps = new ArrayList<>();
+  private final List<Survivor> survivors = new ArrayList<>();
+  private final List<String> abandoned = new ArrayList<>();
+  private final List<Throwable> failures = new ArrayList<>();
+  private Outcome outcome = Outcome.GRACEFUL;
+  private OptionalInt exitCode = OptionalInt.empty();
+  private String stderrTail = "";
+  private int callsFailed;
+  private long skippedLines;
+
+  /// Begins a close.
+  ///
+  /// @param reason why, for the report
+  /// @param budget how long each step may take
+  public Closing(String reason, CloseBudget budget) {
+    this.reason = reason;
+    this.budget = budget;
+  }
+
+  /// Returns how long each step may take.
+  public CloseBudget budget() {
+    return budget;
+  }
+
+  /// Runs one step and notes how long it took. An interrupt does not cut it short: the step's own
+  /// bound does.
+  public void step(String name, TaskScope.Task body) {
+    long begun = System.nanoTime();
+    try {
+      body.run();
+    } catch (Throwable t) {
+      failures.add(t);
+    }
+    steps.add(new Step(name, Duration.ofNanos(System.nanoTime() - begun)));
+  }
+
+  /// Notes how the server went, if that is worse than what is known.
+  public void outcome(Outcome worse) {
+    if (worse.compareTo(outcome) > 0) {
+      outcome = worse;
+    }
+  }
+
+  /// Notes a process that cannot be ended.
+  public void survivor(Survivor survivor) {
+    survivors.add(survivor);
+    outcome(Outcome.SURVIVED);
+  }
+
+  /// Notes a thread that is left behind.
+  public void abandoned(String thread) {
+    abandoned.add(thread);
+  }
+
+  /// Notes what the server's process left: its exit code, if it ended, the end of its stderr, and
+  /// how many lines of its stdout were no messages.
+  public void process(OptionalInt exitCode, String stderrTail, long skippedLines) {
+    this.exitCode = exitCode;
+    this.stderrTail = stderrTail;
+    this.skippedLines = skippedLines;
+  }
+
+  /// Notes how many calls were failed.
+  public void callsFailed(int count) {
+    callsFailed += count;
+  }
+
+  /// Returns what was thrown by the steps so far, oldest first.
+  public List<Throwable> failures() {
+    return List.copyOf(failures);
+  }
+
+  /// Returns the report, as of now.
+  public CloseReport report() {
+    return new CloseReport(
+        reason,
+        outcome,
+        Duration.ofNanos(System.nanoTime() - started),
+        steps,
+        exitCode,
+        stderrTail,
+        callsFailed,
+        skippedLines,
+        survivors,
+        abandoned,
+        failures.stream().map(Throwable::toString).toList());
+  }
+}

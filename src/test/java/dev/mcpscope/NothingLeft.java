@@ -1,0 +1,120 @@
+package dev.mcpscope;
+
+import dev.mcpscope.demo.Inventory;
+import dev.mcpscope.demo.Inventory.Leftovers;
+import dev.mcpscope.host.ThreadDump.ThreadInfo;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+
+/// Fails a test that leaves something behind: a thread, an open scope, a process, a descriptor.
+///
+/// ```java
+/// try (var _ = NothingLeft.check()) { … }
+/// NothingLeft.after(() -> { … });
+/// ```
+///
+/// ## What is tolerated, and why no leak can hide in it
+///
+/// A thread tells that its work is done *before* it has ended: it completes a future, posts its last
+/// message, counts down a latch, and returns. Who waited for that may run on before the thread's
+/// last instructions have. So a thread gets one second to end, all of them together, but only if it
+/// can be seen to be ending:
+///
+/// - a platform thread is joined, which takes as long as it must and no longer. What could pass is a
+///   thread that ends by itself within the second: late, yet not left.
+/// - a virtual thread cannot be joined by its id, so the inventory is taken again, as long as all of
+///   them are RUNNABLE. Whoever waits for I/O on a channel, a lock, a queue or the clock is in
+///   another state and fails the test at the first look; whoever runs on fails it after the second.
+/// - a process reaper that is at work although its process is gone is closing the pipes of that
+///   process, as the JDK does right after `waitFor` has returned.
+///
+/// Scopes, processes and descriptors get no time of their own: a release that others have to wait
+/// for is what these tests are to find.
+public final class NothingLeft implements AutoCloseable {
+  private static final Duration ENDING = Duration.ofSeconds(1);
+  private static final String BUSY_REAPER = "process reaper (pid ";
+
+  /// What may throw.
+  @FunctionalInterface
+  public interface Body {
+    void run() throws Exception;
+  }
+
+  private final Inventory before;
+
+  private NothingLeft(Inventory before) {
+    this.before = before;
+  }
+
+  /// Remembers what there is now; [#close()] compares.
+  public static NothingLeft check() {
+    return new NothingLeft(inventory());
+  }
+
+  /// Runs the body and fails if it leaves something, also if it throws (then suppressed).
+  public static void after(Body body) throws Exception {
+    try (var _ = check()) {
+      body.run();
+    }
+  }
+
+  /// Fails if there is anything that was not there.
+  ///
+  /// @throws AssertionError naming every leftover
+  @Override
+  public void close() {
+    long end = System.nanoTime() + ENDING.toNanos();
+    Leftovers leftovers = inventory().since(before);
+    while (!leftovers.isEmpty() && isEnding(leftovers, end) && System.nanoTime() < end) {
+      leftovers = inventory().since(before);
+    }
+    if (!leftovers.isEmpty()) {
+      throw new AssertionError("left behind:\n" + leftovers);
+    }
+  }
+
+  /// Returns whether another look may show less: every new thread is ending, and there is one, or a
+  /// reaper is at work.
+  private static boolean isEnding(Leftovers leftovers, long end) {
+    boolean ending = !leftovers.threads().isEmpty();
+    for (ThreadInfo thread : leftovers.threads()) {
+      ending &= thread.virtual() ? thread.state().equals("RUNNABLE") : hasEnded(thread, end);
+    }
+    return ending || leftovers.threads().isEmpty() && isReaping();
+  }
+
+  private static boolean hasEnded(ThreadInfo leftover, long end) {
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.threadId() == leftover.tid()) {
+        return joined(thread, end);
+      }
+    }
+    return true;
+  }
+
+  private static boolean joined(Thread thread, long end) {
+    try {
+      return thread.join(Duration.ofNanos(end - System.nanoTime()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return !thread.isAlive();
+    }
+  }
+
+  private static boolean isReaping() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .map(Thread::getName)
+        .filter(name -> name.startsWith(BUSY_REAPER))
+        .map(name -> name.substring(BUSY_REAPER.length(), name.length() - 1))
+        .anyMatch(pid -> ProcessHandle.of(Long.parseLong(pid)).isEmpty());
+  }
+
+  private static Inventory inventory() {
+    try {
+      return Inventory.take();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
