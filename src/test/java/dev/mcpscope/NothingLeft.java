@@ -29,8 +29,8 @@ import java.time.Duration;
 /// - a process reaper that is at work although its process is gone is closing the pipes of that
 ///   process, as the JDK does right after `waitFor` has returned.
 ///
-/// Scopes, processes and descriptors get no time of their own: a release that others have to wait
-/// for is what these tests are to find.
+/// A process or a scope fails the test at once. A descriptor gets no time of its own either, only
+/// that of the threads above, which may be the ones that close it.
 public final class NothingLeft implements AutoCloseable {
   private static final Duration ENDING = Duration.ofSeconds(1);
   private static final String BUSY_REAPER = "process reaper (pid ";
@@ -64,24 +64,34 @@ public final class NothingLeft implements AutoCloseable {
   /// @throws AssertionError naming every leftover
   @Override
   public void close() {
+    Inventory now = inventory();
     long end = System.nanoTime() + ENDING.toNanos();
-    Leftovers leftovers = inventory().since(before);
-    while (!leftovers.isEmpty() && isEnding(leftovers, end) && System.nanoTime() < end) {
-      leftovers = inventory().since(before);
+    while (isEnding(now, end) && System.nanoTime() < end) {
+      now = inventory();
     }
+    Leftovers leftovers = now.since(before);
     if (!leftovers.isEmpty()) {
       throw new AssertionError("left behind:\n" + leftovers);
     }
   }
 
-  /// Returns whether another look may show less: every new thread is ending, and there is one, or a
-  /// reaper is at work.
-  private static boolean isEnding(Leftovers leftovers, long end) {
-    boolean ending = !leftovers.threads().isEmpty();
+  /// Returns whether another look may show less: no process or scope is left, and what else is
+  /// belongs to threads that are ending.
+  private boolean isEnding(Inventory now, long end) {
+    Leftovers leftovers = now.since(before);
+    if (leftovers.isEmpty()
+        || !before.processes().keySet().containsAll(now.processes().keySet())
+        || !before.scopes().keySet().containsAll(now.scopes().keySet())) {
+      return false;
+    }
+    if (leftovers.threads().isEmpty()) {
+      return isReaping();
+    }
+    boolean ending = true;
     for (ThreadInfo thread : leftovers.threads()) {
       ending &= thread.virtual() ? thread.state().equals("RUNNABLE") : hasEnded(thread, end);
     }
-    return ending || leftovers.threads().isEmpty() && isReaping();
+    return ending;
   }
 
   private static boolean hasEnded(ThreadInfo leftover, long end) {

@@ -62,8 +62,11 @@ public final class Connection {
     record Ended(String task, Throwable failure) implements Mail {}
   }
 
-  /// Why the connection ends: told to callers as an exception, and whether that is a failure.
-  private record End(McpException cause, String reason, boolean failed) {}
+  /// Why the connection ends.
+  ///
+  /// @param cause what callers are told
+  /// @param reason the same in words, for the report
+  private record End(McpException cause, String reason) {}
 
   private final String name;
   private final String server;
@@ -149,23 +152,30 @@ public final class Connection {
   /// Opens, serves and closes: the owner's whole life. Once, in a thread that waits for nothing else;
   /// an interrupt stops the connection as [#stop] does.
   public void run() {
-    End end = null;
-    Closing closing;
     try (var scope = TaskScope.open(name, mailbox)) {
-      try {
-        open(scope);
-        end = serve(scope);
-      } catch (IOException e) {
-        end = failed(new ConnectionLostException(server + ": cannot start: " + e.getMessage(), e));
-      } catch (InterruptedException e) {
-        end = stoppedFor(CloseReason.OWNER_INTERRUPTED);
-      } catch (Throwable t) { // an Error as well: whatever it is, what was opened gets closed
-        end = failed(new ConnectionLostException(server + ": the connection failed: " + t, t));
-      }
-      closing = new Closing(end.reason(), options.close());
+      End end = live(scope);
+      var closing = new Closing(end.reason(), options.close());
       close(scope, closing, end);
+      published(end, closing.report()); // the scope is closed: nothing is left but what it names
+    } finally {
+      // Only after a defect of this class: who waits must not wait for ever.
+      ready.completeExceptionally(failed("the connection's owner has failed", null).cause());
+      closed.completeExceptionally(new IllegalStateException(name + ": its owner has failed"));
     }
-    published(end, closing.report());
+  }
+
+  /// Opens and serves, whatever happens; says why that has ended.
+  private End live(TaskScope<Mail> scope) {
+    try {
+      open(scope);
+      return serve(scope);
+    } catch (IOException e) {
+      return failed("cannot start: " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      return stopped(CloseReason.OWNER_INTERRUPTED);
+    } catch (Throwable t) { // an Error as well: whatever it is, what was opened gets closed
+      return failed("the connection failed: " + t, t);
+    }
   }
 
   /// Everything that is acquired is acquired here, and released in [#close].
@@ -220,11 +230,11 @@ public final class Connection {
                   server
                       + ": not connected within "
                       + options.connectTimeout().toMillis()
-                      + " ms; it was waiting for "
+                      + " ms; waiting for "
                       + ((ConnectionState.Connecting) state).phase()));
         }
         case Mail.Stop(var reason) -> {
-          return stoppedFor(reason);
+          return stopped(reason);
         }
         case Mail.Lost(var loss) -> {
           return failed(exception(loss));
@@ -242,11 +252,10 @@ public final class Connection {
         }
         case Mail.Welcomed(var failure) -> {
           if (failure != null) {
-            return failed(
-                new ConnectionLostException(server + ": onConnect failed: " + failure, failure));
+            return failed("onConnect failed: " + failure, failure);
           }
           welcomed = true;
-          publish(new ConnectionState.Connected(client.server(), tools));
+          publish(new ConnectionState.Connected(client, tools));
           ready.complete(client);
           deadline = Deadline.NEVER;
         }
@@ -255,8 +264,7 @@ public final class Connection {
             return failed(cause);
           }
           if (failure != null) {
-            return failed(
-                new ConnectionLostException(server + ": " + task + " failed: " + failure, failure));
+            return failed(task + " failed: " + failure, failure);
           }
         }
       }
@@ -302,15 +310,13 @@ public final class Connection {
     }
   }
 
-  /// The last thing: by now nothing is left but what the report names.
   private void published(End end, CloseReport report) {
-    if (end.failed()) {
-      LOG.log(System.Logger.Level.WARNING, "{0}", end.reason());
+    if (end.cause() instanceof ConnectionClosedException cause) {
+      publish(new ConnectionState.Closed(cause, report));
+    } else {
+      LOG.log(System.Logger.Level.WARNING, end.reason());
+      publish(new ConnectionState.Failed(end.cause(), report));
     }
-    publish(
-        end.failed()
-            ? new ConnectionState.Failed(end.cause(), report)
-            : new ConnectionState.Closed(report));
     ready.completeExceptionally(end.cause());
     closed.complete(report);
   }
@@ -320,12 +326,16 @@ public final class Connection {
     observer.accept(next);
   }
 
-  private End stoppedFor(CloseReason reason) {
-    return new End(new ConnectionClosedException(server, reason), reason.text(), false);
+  private End stopped(CloseReason reason) {
+    return new End(new ConnectionClosedException(server, reason), reason.text());
+  }
+
+  private End failed(String what, Throwable cause) {
+    return failed(new ConnectionLostException(server + ": " + what, cause));
   }
 
   private static End failed(McpException cause) {
-    return new End(cause, cause.getMessage(), true);
+    return new End(cause, cause.getMessage());
   }
 
   private McpException exception(Loss loss) {

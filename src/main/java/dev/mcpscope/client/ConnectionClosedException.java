@@ -6,7 +6,11 @@ public final class ConnectionClosedException extends McpException {
 
   private final CloseReason reason;
 
-  ConnectionClosedException(String server, CloseReason reason) {
+  /// Creates the exception.
+  ///
+  /// @param server how messages name the server
+  /// @param reason why the connection was closed, or not opened at all
+  public ConnectionClosedException(String server, CloseReason reason) {
     super(server + ": the connection is closed: " + reason.text(), null);
     this.reason = reason;
   }

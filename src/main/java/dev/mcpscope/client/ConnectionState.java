@@ -14,9 +14,9 @@ public sealed interface ConnectionState {
 
   /// It can be used.
   ///
-  /// @param server what the server has told of itself
-  /// @param tools its tools when it was connected
-  record Connected(ServerInfo server, List<Tool> tools) implements ConnectionState {}
+  /// @param client what it is used by
+  /// @param tools the server's tools when it was connected
+  record Connected(McpClient client, List<Tool> tools) implements ConnectionState {}
 
   /// It is being closed, and takes no calls any more.
   ///
@@ -25,8 +25,9 @@ public sealed interface ConnectionState {
 
   /// It was closed by this side.
   ///
+  /// @param cause what calls and connects that came too late are told
   /// @param report what it took
-  record Closed(CloseReport report) implements ConnectionState {}
+  record Closed(ConnectionClosedException cause, CloseReport report) implements ConnectionState {}
 
   /// It could not be opened, or was lost.
   ///

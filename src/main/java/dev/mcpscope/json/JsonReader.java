@@ -21,8 +21,9 @@ import tools.jackson.core.util.JsonRecyclerPools;
 ///
 /// The text holds exactly one value, and only white space around it. Refused with a [JsonException]:
 /// whatever is not JSON by RFC 8259, bytes that are not UTF-8, an object with two members of one
-/// name, and what goes beyond the [JsonLimits]. A byte order mark at the start is skipped, as the RFC
-/// allows: servers on Windows send one before their first message, and nothing is lost with it.
+/// name, a name with a lone surrogate (in strings they are kept), and what goes beyond the
+/// [JsonLimits]. A byte order mark at the start is skipped, as the RFC allows: programs on Windows
+/// send one before their first message, and nothing is lost with it.
 public final class JsonReader {
 
   private static final char BYTE_ORDER_MARK = '\ufeff';
@@ -71,7 +72,6 @@ public final class JsonReader {
 
   /// Reads the value in a string, whose length in UTF-8 counts.
   public static JsonValue read(String text, JsonLimits limits) throws JsonException {
-    checkSize(text.length(), limits);
     checkSize(text.getBytes(UTF_8).length, limits);
     return read(CharBuffer.wrap(text.toCharArray()), limits);
   }
@@ -174,7 +174,7 @@ public final class JsonReader {
     return JsonException.at(offset, text, problem);
   }
 
-  // What follows the colon is advice on Jackson's features, and where it was thrown.
+  // What follows the colon is advice on Jackson's features.
   private static String summary(JacksonException e) {
     return e.getOriginalMessage().split(": ", 2)[0];
   }

@@ -1,0 +1,15 @@
+package dev.mcpscope.host;
+
+import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.ServerSpec;
+
+/// A named connection of a host, as it stands.
+///
+/// @param session the session that it belongs to
+/// @param name its name in the session
+/// @param generation counts the connections that the host has made, so that two of the same name
+///     can be told apart
+/// @param spec the server that it connects
+/// @param state where it stands
+public record ConnectionStatus(
+    String session, String name, long generation, ServerSpec spec, ConnectionState state) {}

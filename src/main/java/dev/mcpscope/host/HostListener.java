@@ -1,0 +1,20 @@
+package dev.mcpscope.host;
+
+import dev.mcpscope.client.McpClient;
+
+/// What an application hears from its host. All of it is user code to the host: it runs in threads
+/// outside the host's scopes, with deadlines, and what it throws never skips a cleanup.
+public interface HostListener {
+
+  /// Called before a connection is published as connected, within its time to connect; what it
+  /// throws fails the connect.
+  default void onConnect(String session, String name, McpClient client) throws Exception {}
+
+  /// Called when a connection for which `onConnect` has returned is about to be closed, for whatever
+  /// reason; calls are refused by then.
+  default void onDisconnect(String session, String name, McpClient client) throws Exception {}
+
+  /// Called with each change of a connection's state, in order. A listener that is slow misses the
+  /// oldest of the changes that wait.
+  default void changed(ConnectionStatus status) {}
+}

@@ -1,0 +1,354 @@
+package dev.mcpscope.host;
+
+import dev.mcpscope.client.ClientOptions;
+import dev.mcpscope.client.CloseReason;
+import dev.mcpscope.client.ConnectionClosedException;
+import dev.mcpscope.client.McpException;
+import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.host.Session.Command;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Mailbox;
+import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.transport.CloseReport;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// Connections to many MCP servers, by name, in sessions such as those of a chat's users.
+///
+/// ```java
+/// try (var host = McpHost.open(HostOptions.defaults(), new HostListener() {})) {
+///   host.connect("alice", "files", ServerSpec.stdio("npx", "-y", "some-server"));
+///   …
+///   host.disconnect("alice", "files").ifPresent(report -> …);
+/// }                                                // here no connection of any session is left
+/// ```
+///
+/// Any thread may call. Each method blocks its caller only, and is safe to be interrupted: what was
+/// asked for goes on. A session comes into being with its first connect and goes when nothing is in
+/// it any more. In a session a name has at most one connection: a newer connect for it stops the
+/// older one first, and a connect that is overtaken is answered with
+/// [ConnectionClosedException] and [CloseReason#REPLACED].
+///
+/// The host is the root of the tree of scopes: its owner, a virtual thread, forks the sessions'
+/// owners, and those fork the connections'.
+public final class McpHost implements AutoCloseable {
+
+  /// The longest name of a session or a connection, in characters.
+  public static final int MAX_NAME = 128;
+
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.host");
+  private static final int MOST_COMMANDS = 4_096;
+  private static final Duration LISTENER = Duration.ofMillis(500);
+
+  private sealed interface Mail {
+    record Do(String session, Command command) implements Mail {}
+
+    record EndSession(String session, CompletableFuture<Optional<Map<String, CloseReport>>> answer)
+        implements Mail {}
+
+    record Over(Session session, Throwable failure) implements Mail {}
+
+    record End() implements Mail {}
+  }
+
+  /// A session as the host's owner sees it.
+  private static final class Entry {
+    final Session session;
+    boolean ending;
+    // What came after its end was asked for; a session of the same id takes it up.
+    final ArrayDeque<Command> parked = new ArrayDeque<>();
+    final List<CompletableFuture<Optional<Map<String, CloseReport>>>> waiting = new ArrayList<>();
+
+    Entry(Session session) {
+      this.session = session;
+    }
+  }
+
+  private final HostOptions options;
+  private final Session.Shared shared;
+  private final Mailbox<Mail> mailbox = new Mailbox<>(MOST_COMMANDS);
+  private final Thread owner;
+
+  // written by the owner, read by any thread
+  private final Map<String, Session> sessions = new ConcurrentHashMap<>();
+  private final Map<String, Map<String, CloseReport>> reports = new ConcurrentHashMap<>();
+  private volatile String abandonedListener;
+
+  // the owner's own
+  private final Map<String, Entry> entries = new HashMap<>();
+  private boolean ending;
+
+  private McpHost(HostOptions options, HostListener listener) {
+    this.options = options;
+    this.shared =
+        new Session.Shared(
+            options,
+            listener,
+            new Events(listener::changed),
+            new AtomicInteger(),
+            new AtomicLong());
+    this.owner = Thread.ofVirtual().name("host owner").start(this::run);
+  }
+
+  /// Opens a host in which nothing is connected. Close it.
+  public static McpHost open(HostOptions options, HostListener listener) {
+    return new McpHost(options, listener);
+  }
+
+  /// Connects a server under a name, and returns when it can be used: its tools are listed and
+  /// `onConnect` has returned. Whatever had the name before is stopped first.
+  ///
+  /// @throws McpException why it could not be connected, with everything released
+  /// @throws LimitException when there are too many sessions or connections; nothing was touched
+  /// @throws IllegalArgumentException when a name is empty, longer than [#MAX_NAME], or holds a
+  ///     control character, `/` or `#`
+  /// @throws InterruptedException when the caller was interrupted; the connect goes on
+  public ConnectionStatus connect(String session, String name, ServerSpec spec)
+      throws McpException, LimitException, InterruptedException {
+    return connect(session, name, spec, options.client());
+  }
+
+  /// Like [#connect(String, String, ServerSpec)], with options of its own.
+  public ConnectionStatus connect(
+      String session, String name, ServerSpec spec, ClientOptions client)
+      throws McpException, LimitException, InterruptedException {
+    checkName("session", session);
+    checkName("name", name);
+    var answer = new CompletableFuture<ConnectionStatus>();
+    offer(session, new Command.Connect(name, spec, client, answer));
+    return await(answer);
+  }
+
+  /// Ends what has this name: connected, still connecting, or waiting to connect. Returns when
+  /// nothing of it is left but what the report names.
+  ///
+  /// @return the report; empty when nothing has the name
+  /// @throws LimitException when too many commands wait; nothing was touched
+  /// @throws InterruptedException when the caller was interrupted; the disconnect goes on
+  public Optional<CloseReport> disconnect(String session, String name)
+      throws LimitException, InterruptedException {
+    var answer = new CompletableFuture<Optional<CloseReport>>();
+    try {
+      offer(session, new Command.Disconnect(name, answer));
+      return await(answer);
+    } catch (ConnectionClosedException e) { // the host has ended, and with it whatever there was
+      return Optional.empty();
+    } catch (McpException e) {
+      throw new AssertionError("a disconnect is answered by a report", e);
+    }
+  }
+
+  /// Ends a session and all of its connections, in parallel, those included that are still
+  /// connecting.
+  ///
+  /// @return the reports of those that were live, by name; empty when there is no such session
+  /// @throws InterruptedException when the caller was interrupted; the end goes on
+  public Optional<Map<String, CloseReport>> endSession(String session) throws InterruptedException {
+    var answer = new CompletableFuture<Optional<Map<String, CloseReport>>>();
+    if (!mailbox.post(new Mail.EndSession(session, answer))) {
+      return Optional.empty();
+    }
+    try {
+      return await(answer);
+    } catch (McpException | LimitException e) {
+      throw new AssertionError("the end of a session is answered by reports", e);
+    }
+  }
+
+  /// Returns how the connection with this name stands; never blocks.
+  public Optional<ConnectionStatus> status(String session, String name) {
+    return Optional.ofNullable(sessions.get(session)).flatMap(s -> s.status(name));
+  }
+
+  /// Returns how the connections of a session stand, oldest first; empty when there is no such
+  /// session. Never blocks.
+  public Optional<List<ConnectionStatus>> statuses(String session) {
+    return Optional.ofNullable(sessions.get(session)).map(Session::statuses);
+  }
+
+  /// Returns how all connections stand, by session; never blocks.
+  public Map<String, List<ConnectionStatus>> statuses() {
+    var all = new TreeMap<String, List<ConnectionStatus>>();
+    sessions.forEach((id, session) -> all.put(id, session.statuses()));
+    return all;
+  }
+
+  /// Ends the host: refuses what comes, and ends every session, in parallel. Returns when nothing is
+  /// left, or when [HostOptions#close()] is over; a second call waits like the first. Not for a
+  /// listener's thread, which the end waits for. Waits on, when interrupted, and sets the flag again.
+  public HostReport end() {
+    long begun = System.nanoTime();
+    mailbox.post(new Mail.End());
+    Deadline.after(options.close())
+        .await(nanos -> owner.join(Duration.ofNanos(nanos)));
+    String listener = abandonedListener;
+    return new HostReport(
+        Duration.ofNanos(System.nanoTime() - begun),
+        Map.copyOf(reports),
+        List.copyOf(sessions.keySet()),
+        listener == null ? List.of() : List.of(listener));
+  }
+
+  /// Ends the host as [#end()] does.
+  @Override
+  public void close() {
+    end();
+  }
+
+  private void offer(String session, Command command)
+      throws ConnectionClosedException, LimitException {
+    if (!mailbox.offer(new Mail.Do(session, command))) {
+      if (mailbox.isClosed()) {
+        throw new ConnectionClosedException("host", CloseReason.HOST_ENDED);
+      }
+      throw new LimitException("waiting commands", MOST_COMMANDS);
+    }
+  }
+
+  private static <T> T await(CompletableFuture<T> answer)
+      throws McpException, LimitException, InterruptedException {
+    try {
+      return answer.get();
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case McpException cause -> throw cause;
+        case LimitException cause -> throw cause;
+        default -> throw new IllegalStateException("the host has failed", e.getCause());
+      }
+    }
+  }
+
+  private static void checkName(String what, String name) {
+    if (name.isBlank() || name.length() > MAX_NAME) {
+      throw new IllegalArgumentException(
+          what + " must have 1 to " + MAX_NAME + " characters, has " + name.length());
+    }
+    for (int i = 0; i < name.length(); i++) {
+      char c = name.charAt(i);
+      if (Character.isISOControl(c) || c == '/' || c == '#') {
+        throw new IllegalArgumentException(
+            what
+                + " must not hold control characters, '/' or '#'; character "
+                + (i + 1)
+                + " is U+%04X".formatted((int) c));
+      }
+    }
+  }
+
+  // From here on the owner's thread.
+
+  private void run() {
+    try (var scope = TaskScope.open("host", mailbox)) {
+      while (!ending || !entries.isEmpty()) {
+        try {
+          switch (scope.take()) {
+            case Mail.Do(var session, var command) -> dispatch(scope, session, command);
+            case Mail.EndSession end -> endSession(end);
+            case Mail.Over(var session, var failure) -> over(scope, session, failure);
+            case Mail.End() -> beginEnd();
+          }
+        } catch (InterruptedException e) {
+          beginEnd();
+        }
+      }
+    } finally {
+      for (Mail late : mailbox.close()) {
+        switch (late) {
+          case Mail.Do(_, var command) -> Session.refuse(command, CloseReason.HOST_ENDED);
+          case Mail.EndSession end -> end.answer().complete(Optional.empty());
+          case Mail.Over _, Mail.End _ -> {}
+        }
+      }
+      abandonedListener = shared.events().end(Deadline.after(LISTENER));
+    }
+  }
+
+  private void dispatch(TaskScope<Mail> scope, String id, Command command) {
+    if (ending) {
+      Session.refuse(command, CloseReason.HOST_ENDED);
+      return;
+    }
+    Entry entry = entries.get(id);
+    if (entry == null) {
+      entry = command instanceof Command.Connect connect ? open(scope, id, connect) : null;
+      if (entry == null) {
+        Session.refuse(command, CloseReason.DISCONNECTED); // if it was not answered already
+        return;
+      }
+    }
+    if (!entry.ending && entry.session.offer(command)) {
+      return;
+    }
+    boolean over = entry.ending || entry.session.isOver();
+    if (over && entry.parked.size() < MOST_COMMANDS) {
+      entry.parked.add(command);
+    } else {
+      refuseForLimit(command, "waiting commands", MOST_COMMANDS);
+    }
+  }
+
+  private Entry open(TaskScope<Mail> scope, String id, Command.Connect first) {
+    if (entries.size() >= options.sessions()) {
+      refuseForLimit(first, "sessions", options.sessions());
+      return null;
+    }
+    var session = new Session(id, shared);
+    var entry = new Entry(session);
+    entries.put(id, entry);
+    sessions.put(id, session);
+    scope.fork("session " + id, session::run, failure -> new Mail.Over(session, failure));
+    return entry;
+  }
+
+  private static void refuseForLimit(Command command, String what, int limit) {
+    switch (command) {
+      case Command.Connect connect ->
+          connect.answer().completeExceptionally(new LimitException(what, limit));
+      case Command.Disconnect disconnect ->
+          disconnect.answer().completeExceptionally(new LimitException(what, limit));
+    }
+  }
+
+  private void endSession(Mail.EndSession end) {
+    Entry entry = entries.get(end.session());
+    if (entry == null) {
+      end.answer().complete(Optional.empty());
+      return;
+    }
+    entry.waiting.add(end.answer());
+    entry.ending = true;
+    entry.session.end(CloseReason.SESSION_ENDED);
+  }
+
+  /// A session's thread has ended, and with it all of its connections.
+  private void over(TaskScope<Mail> scope, Session session, Throwable failure) {
+    if (failure != null) {
+      LOG.log(System.Logger.Level.ERROR, "the owner of session " + session.id() + " failed", failure);
+    }
+    Entry entry = entries.remove(session.id());
+    sessions.remove(session.id());
+    Map<String, CloseReport> closed = Map.copyOf(session.reports());
+    if (ending) {
+      reports.put(session.id(), closed);
+    }
+    entry.waiting.forEach(answer -> answer.complete(Optional.of(closed)));
+    session.undone().forEach(command -> dispatch(scope, session.id(), command));
+    entry.parked.forEach(command -> dispatch(scope, session.id(), command));
+  }
+
+  private void beginEnd() {
+    ending = true;
+    entries.values().forEach(entry -> entry.session.end(CloseReason.HOST_ENDED));
+  }
+}
