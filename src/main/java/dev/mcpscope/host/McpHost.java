@@ -106,6 +106,11 @@ public final class McpHost implements AutoCloseable {
     return new McpHost(options, listener);
   }
 
+  /// Returns the options that it was opened with.
+  public HostOptions options() {
+    return options;
+  }
+
   /// Connects a server under a name, and returns when it can be used: its tools are listed and
   /// `onConnect` has returned. Whatever had the name before is stopped first.
   ///

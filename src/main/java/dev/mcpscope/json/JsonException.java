@@ -4,10 +4,10 @@ import java.io.IOException;
 
 /// A text that is no acceptable JSON, or a value that is not of the expected shape.
 ///
-/// For a text the message says what is wrong, at which line and column (from 1), and shows at most 40
-/// characters around the place; for a shape it names the member, what was expected and what was
-/// found. Control characters in it are made visible. It has no cause: Jackson's exceptions hold on to
-/// their parser, and so to the whole text.
+/// For a text the message says what is wrong, at which line and column (from 1), and shows at most
+/// 40 characters around the place; for a shape it names the member, what was expected and what was
+/// found. Control characters in it are made visible. It has no cause: Jackson's exceptions hold on
+/// to their parser, and so to the whole text.
 public final class JsonException extends IOException {
 
   private static final long serialVersionUID = 1;

@@ -2,10 +2,11 @@ package dev.mcpscope.json;
 
 /// What a text may cost before [JsonReader] refuses it. There is no "unlimited": zero is refused.
 ///
-/// @param maxBytes length of the whole text in bytes of UTF-8, 1 to 1 GiB; the values that are made of
-///     it can take some forty times as much memory (`[0,0,0,…`)
-/// @param maxDepth how deep arrays and objects may nest, 1 to 1,000: values are read by recursion,
-///     and 1,000 levels fit into any thread's stack; a lone string has depth 0, `[]` has depth 1
+/// @param maxBytes length of the whole text in bytes of UTF-8, 1 to 1 GiB; the values that are made
+///     of it can take some forty times as much memory (`[0,0,0,...`)
+/// @param maxDepth how deep arrays and objects may nest, 1 to 512: values are read, written and
+///     compared by recursion, and 512 levels fit into 1 MiB, the usual stack of a thread; a string
+///     has depth 0, `[]` has depth 1
 /// @param maxNumberLength characters in one number, 1 to 10,000: the cost of decimal arithmetic
 ///     grows with the square of them
 public record JsonLimits(int maxBytes, int maxDepth, int maxNumberLength) {
@@ -15,7 +16,7 @@ public record JsonLimits(int maxBytes, int maxDepth, int maxNumberLength) {
   /// @throws IllegalArgumentException naming the limit that is out of its range
   public JsonLimits {
     check("maxBytes", maxBytes, 1 << 30);
-    check("maxDepth", maxDepth, 1_000);
+    check("maxDepth", maxDepth, 512);
     check("maxNumberLength", maxNumberLength, 10_000);
   }
 

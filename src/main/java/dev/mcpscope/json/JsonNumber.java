@@ -34,7 +34,8 @@ public record JsonNumber(String text) implements JsonValue {
 
   /// The number as a long, or empty if it is none exactly; `1.0` and `1e2` are.
   public OptionalLong asLong() {
-    if (text.length() <= ALWAYS_LONG && wholePart(text) == text.length()) {
+    if (text.length() <= ALWAYS_LONG
+        && digits(text, text.startsWith("-") ? 1 : 0) == text.length()) {
       return OptionalLong.of(Long.parseLong(text));
     }
     try {
@@ -65,29 +66,19 @@ public record JsonNumber(String text) implements JsonValue {
   // By hand, because every number that is read passes here, and a matcher costs more than the rest.
   private static boolean isNumber(String text) {
     int whole = text.startsWith("-") ? 1 : 0;
-    int end = wholePart(text);
-    if (end == whole || (text.charAt(whole) == '0' && end > whole + 1)) {
-      return false;
-    }
-    if (isAt(text, end, '.', '.')) {
+    int end = digits(text, whole);
+    boolean complete = end > whole && (text.charAt(whole) != '0' || end == whole + 1);
+    if (isAt(text, end, ".")) {
       int fraction = end + 1;
       end = digits(text, fraction);
-      if (end == fraction) {
-        return false;
-      }
+      complete &= end > fraction;
     }
-    if (isAt(text, end, 'e', 'E')) {
-      int exponent = isAt(text, end + 1, '+', '-') ? end + 2 : end + 1;
+    if (isAt(text, end, "eE")) {
+      int exponent = isAt(text, end + 1, "+-") ? end + 2 : end + 1;
       end = digits(text, exponent);
-      if (end == exponent) {
-        return false;
-      }
+      complete &= end > exponent;
     }
-    return end == text.length();
-  }
-
-  private static int wholePart(String text) {
-    return digits(text, text.startsWith("-") ? 1 : 0);
+    return complete && end == text.length();
   }
 
   private static int digits(String text, int from) {
@@ -98,7 +89,7 @@ public record JsonNumber(String text) implements JsonValue {
     return end;
   }
 
-  private static boolean isAt(String text, int index, char one, char other) {
-    return index < text.length() && (text.charAt(index) == one || text.charAt(index) == other);
+  private static boolean isAt(String text, int index, String expected) {
+    return index < text.length() && expected.indexOf(text.charAt(index)) >= 0;
   }
 }

@@ -10,9 +10,9 @@ import java.util.OptionalLong;
 
 /// A JSON object: its members in the order in which they were read or added.
 ///
-/// The accessors named after a type demand a member of that type; the `optional` ones take an absent
-/// member and a JSON null for the same. Both throw a [JsonException] that names the member, what was
-/// expected and what was found. Two objects are equal if their members are, in whatever order.
+/// The accessors named after a type demand a member of that type; the `optional` ones take an
+/// absent member and a JSON null for the same. Both throw a [JsonException] that names the member,
+/// what was expected and what was found. Two objects are equal if their members are, in any order.
 ///
 /// @param members unmodifiable, in order, without nulls
 public record JsonObject(Map<String, JsonValue> members) implements JsonValue {

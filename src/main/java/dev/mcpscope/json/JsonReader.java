@@ -19,7 +19,7 @@ import tools.jackson.core.util.JsonRecyclerPools;
 
 /// Reads one JSON value from a text that may come from anyone.
 ///
-/// The text holds exactly one value, and only white space around it. Refused with a [JsonException]:
+/// The text holds exactly one value, and only white space around it. A [JsonException] refuses
 /// whatever is not JSON by RFC 8259, bytes that are not UTF-8, an object with two members of one
 /// name, a name with a lone surrogate (in strings they are kept), and what goes beyond the
 /// [JsonLimits]. A byte order mark at the start is skipped, as the RFC allows: programs on Windows

@@ -5,15 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.util.HexFormat;
 import java.util.Map;
 
-/// Writes a value as compact JSON text in one line: there is never a raw newline in it, and the bytes
-/// are always valid UTF-8.
+/// Writes a value as compact JSON text in one line: there is never a raw newline in it, and the
+/// bytes are always valid UTF-8.
 ///
-/// Numbers keep their text. A lone surrogate, which UTF-8 cannot hold, is written as the escape that
-/// it was read from. A value is written by recursion; what [JsonReader] has read always fits the stack.
+/// Numbers keep their text. A lone surrogate, which UTF-8 cannot hold, is written as the escape
+/// that it was read from. A value is written by recursion; what [JsonReader] has read fits the stack.
 public final class JsonWriter {
 
-  // Not by Jackson's generator: that takes 16 KB of buffers for the smallest message, or a pool of
-  // them that outlives the call.
   private static final HexFormat HEX = HexFormat.of();
 
   private JsonWriter() {}
@@ -30,6 +28,8 @@ public final class JsonWriter {
     return out.toString();
   }
 
+  // Not by Jackson's generator, which takes 16 KB of buffers for the smallest message, or a pool of
+  // them that outlives the call.
   private static void write(JsonValue value, StringBuilder out) {
     switch (value) {
       case JsonObject object -> write(object, out);

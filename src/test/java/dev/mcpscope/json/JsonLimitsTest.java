@@ -25,7 +25,7 @@ class JsonLimitsTest {
   @Test
   void theEndsOfTheRangesAreAllowed() {
     assertThat(new JsonLimits(1, 1, 1)).isNotNull();
-    assertThat(new JsonLimits(1 << 30, 1_000, 10_000)).isNotNull();
+    assertThat(new JsonLimits(1 << 30, 512, 10_000)).isNotNull();
   }
 
   @ParameterizedTest
@@ -34,7 +34,7 @@ class JsonLimitsTest {
     "-1, 1, 1, maxBytes",
     "1073741825, 1, 1, maxBytes",
     "1, 0, 1, maxDepth",
-    "1, 1001, 1, maxDepth",
+    "1, 513, 1, maxDepth",
     "1, 1, 0, maxNumberLength",
     "1, 1, 10001, maxNumberLength",
   })

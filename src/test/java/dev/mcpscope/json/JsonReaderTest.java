@@ -168,6 +168,13 @@ class JsonReaderTest {
   }
 
   @Test
+  void aCharacterCutOffAtTheEndIsRefused() {
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> JsonReader.read(new byte[] {'1', (byte) 0xc3}, LIMITS))
+        .withMessageStartingWith("not UTF-8 at line 1, column 2");
+  }
+
+  @Test
   void bytesThatAreNotUtf8AreRefusedAtTheirPlace() {
     byte[] bytes = concat("[\"é\",\n \"".getBytes(UTF_8), new byte[] {(byte) 0xff, '"', ']'});
     assertThatExceptionOfType(JsonException.class)
@@ -263,12 +270,17 @@ class JsonReaderTest {
   }
 
   @Test
-  void theDeepestAllowedValueFitsASmallStack() throws Exception {
-    String text = nested(1_000);
+  void theDeepestAllowedValueFitsTheStack() throws Exception {
+    JsonLimits deepest = LIMITS.withMaxDepth(512);
+    String text = nested(512);
     FutureTask<String> roundTrip =
-        new FutureTask<>(() -> JsonWriter.text(JsonReader.read(text, LIMITS.withMaxDepth(1_000))));
-    Thread small = new Thread(null, roundTrip, "small stack", 256 << 10);
-    small.start();
+        new FutureTask<>(() -> {
+          JsonValue value = JsonReader.read(text, deepest);
+          assertThat(value.equals(JsonReader.read(text, deepest))).isTrue();
+          assertThat(value.hashCode()).isEqualTo(JsonReader.read(text, deepest).hashCode());
+          return JsonWriter.text(value);
+        });
+    new Thread(null, roundTrip, "1 MiB of stack", 1 << 20).start();
     assertThat(roundTrip.get()).isEqualTo(text);
   }
 

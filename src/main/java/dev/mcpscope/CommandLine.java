@@ -1,0 +1,256 @@
+package dev.mcpscope;
+
+import dev.mcpscope.demo.DemoServer;
+import dev.mcpscope.demo.Tour;
+import dev.mcpscope.front.Front;
+import dev.mcpscope.host.HostListener;
+import dev.mcpscope.host.HostOptions;
+import dev.mcpscope.host.HostReport;
+import dev.mcpscope.host.McpHost;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+
+/// The command line: reads the arguments, runs one verb, ends with its exit code.
+public final class CommandLine {
+  private static final String HELP =
+      """
+      mcp-scope: connects MCP servers, and leaves nothing behind when it disconnects them.
+
+      Usage: java --enable-preview -jar mcp-scope.jar [VERB] [OPTION…]
+
+        serve         answer HTTP: connect servers, call their tools, disconnect them (the default)
+            --port N        listen on this port; 0 takes a free one              [8484]
+            --host ADDRESS  listen on this address                               [127.0.0.1]
+            --allow LIST    executables that may be started, with commas between
+                            them: names on your PATH, or absolute paths          [npx,uvx]
+        demo          a guided tour with its own servers; exits 0 if nothing is left of them
+        demo-server   the tour's MCP server alone, on stdin and stdout
+
+        --help, --version
+
+      serve prints one line on stdout when it is ready, with the address and the token that every
+      request must carry; MCP_SCOPE_TOKEN in the environment sets the token. Whoever has the token
+      can start programs as you. SIGTERM and Ctrl-C disconnect everything and end it with 0.
+      """;
+
+  private static final List<String> VERBS = List.of("serve", "demo", "demo-server");
+  private static final List<String> SERVE_OPTIONS = List.of("--port", "--host", "--allow");
+
+  /// The arguments are wrong; the message says how.
+  private static final class UsageException extends Exception {
+    private static final long serialVersionUID = 1;
+
+    UsageException(String message) {
+      super(message);
+    }
+  }
+
+  private CommandLine() {}
+
+  /// Runs; does not return but by the end of the JVM.
+  public static void main(String[] args) {
+    int status;
+    try {
+      status = run(args);
+    } catch (UsageException e) {
+      System.err.println("mcp-scope: " + e.getMessage());
+      System.err.println("mcp-scope --help lists what it takes");
+      status = 2;
+    } catch (IOException e) {
+      System.err.println("mcp-scope: " + e.getMessage());
+      status = 1;
+    } catch (InterruptedException e) {
+      status = 130;
+    }
+    System.exit(status);
+  }
+
+  private static int run(String[] args) throws UsageException, IOException, InterruptedException {
+    List<String> words = Arrays.asList(args);
+    if (words.contains("--help") || words.contains("-h") || words.equals(List.of("help"))) {
+      System.out.print(HELP);
+      return 0;
+    }
+    if (words.contains("--version")) {
+      System.out.println("mcp-scope " + version() + " on JDK " + Runtime.version());
+      return 0;
+    }
+    boolean verbless = words.isEmpty() || words.getFirst().startsWith("-");
+    String verb = verbless ? "serve" : words.getFirst();
+    List<String> rest = verbless ? words : words.subList(1, words.size());
+    return switch (verb) {
+      case "serve" -> serve(options(rest, SERVE_OPTIONS));
+      case "demo" -> {
+        options(rest, List.of());
+        yield Tour.run(System.out);
+      }
+      case "demo-server" -> {
+        options(rest, List.of());
+        yield DemoServer.run(System.in, System.out, System.err);
+      }
+      default -> throw new UsageException("there is no verb " + verb + suggestion(verb, VERBS));
+    };
+  }
+
+  private static String version() {
+    String version = CommandLine.class.getPackage().getImplementationVersion();
+    return version == null ? "(not packaged)" : version;
+  }
+
+  /// Reads `--name value` and `--name=value`.
+  private static Map<String, String> options(List<String> words, List<String> known)
+      throws UsageException {
+    var options = new HashMap<String, String>();
+    var left = new ArrayDeque<>(words);
+    while (!left.isEmpty()) {
+      String[] option = left.poll().split("=", 2);
+      String name = option[0];
+      if (!name.startsWith("-")) {
+        throw new UsageException("unexpected argument " + name);
+      }
+      if (!known.contains(name)) {
+        throw new UsageException("unknown option " + name + suggestion(name, known));
+      }
+      String value = option.length == 2 ? option[1] : left.poll();
+      if (value == null || value.isBlank() || (option.length == 1 && value.startsWith("--"))) {
+        throw new UsageException(name + " needs a value");
+      }
+      if (options.put(name, value) != null) {
+        throw new UsageException(name + " is given twice");
+      }
+    }
+    return options;
+  }
+
+  private static String suggestion(String word, List<String> known) {
+    return known.stream()
+        .min(Comparator.comparingInt(candidate -> distance(word, candidate)))
+        .filter(candidate -> distance(word, candidate) <= Math.max(2, candidate.length() / 3))
+        .map(candidate -> "; did you mean " + candidate + "?")
+        .orElse("");
+  }
+
+  /// How many letters have to be put in, taken out or changed (Levenshtein).
+  private static int distance(String a, String b) {
+    int[] row = new int[b.length() + 1];
+    Arrays.setAll(row, j -> j);
+    for (int i = 1; i <= a.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= b.length(); j++) {
+        int change = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+        diagonal = row[j];
+        row[j] = Math.min(change, 1 + Math.min(row[j], row[j - 1]));
+      }
+    }
+    return row[b.length()];
+  }
+
+  /// Opens the host and the front, and waits for a signal, which closes both.
+  private static int serve(Map<String, String> options)
+      throws UsageException, IOException, InterruptedException {
+    Front.Options front = frontOptions(options);
+    if (!InetAddress.getByName(front.host()).isLoopbackAddress()) {
+      System.err.println(
+          "mcp-scope: warning: "
+              + front.host()
+              + " is no loopback address; whoever reads the token on the network can start programs"
+              + " as you");
+    }
+    McpHost host = McpHost.open(HostOptions.defaults(), new HostListener() {});
+    Front opened;
+    try {
+      opened = Front.open(front, host);
+    } catch (IOException | RuntimeException | Error e) {
+      host.close();
+      throw e;
+    }
+    Runtime.getRuntime()
+        .addShutdownHook(
+            Thread.ofPlatform().name("shutdown").unstarted(() -> shutDown(host, opened)));
+    System.out.println("mcp-scope ready " + opened.uri() + "/#token=" + front.token());
+    new CountDownLatch(1).await(); // a signal ends the JVM, and the hook everything else
+    return 0;
+  }
+
+  /// Runs as a shutdown hook, so it prints by itself: loggers are being reset at the same time.
+  private static void shutDown(McpHost host, Front front) {
+    int status = 1;
+    try {
+      front.refuse(); // what comes now is told so; what waits for the host is answered by its end
+      HostReport report = host.end();
+      front.close();
+      System.err.print(described(report));
+      status = 0;
+    } finally {
+      Runtime.getRuntime().halt(status); // else a signal's own status, 143, would be the last word
+    }
+  }
+
+  private static String described(HostReport report) {
+    var text = new StringBuilder();
+    report
+        .sessions()
+        .forEach(
+            (session, reports) ->
+                reports.forEach(
+                    (name, close) ->
+                        text.append("closed ")
+                            .append(session)
+                            .append('/')
+                            .append(name)
+                            .append(": ")
+                            .append(close.json().without("stderrTail"))
+                            .append('\n')));
+    report.unfinished().forEach(s -> text.append("unfinished: session ").append(s).append('\n'));
+    report.abandoned().forEach(t -> text.append("abandoned: ").append(t).append('\n'));
+    text.append("mcp-scope ended in ").append(report.took().toMillis()).append(" ms, ");
+    return text.append(report.nothingLeft() ? "nothing left" : "with the leftovers above")
+        .append('\n')
+        .toString();
+  }
+
+  private static Front.Options frontOptions(Map<String, String> options) throws UsageException {
+    int port;
+    try {
+      port = Integer.parseInt(options.getOrDefault("--port", "8484"));
+    } catch (NumberFormatException e) {
+      throw new UsageException("--port must be a number, is " + options.get("--port"));
+    }
+    List<String> allow =
+        Arrays.stream(options.getOrDefault("--allow", "npx,uvx").split(",")).map(String::strip).toList();
+    for (String program : allow) {
+      if (program.isEmpty() || (program.contains("/") && !Path.of(program).isAbsolute())) {
+        throw new UsageException(
+            "--allow takes names and absolute paths, with commas between them, not '" + program + "'");
+      }
+    }
+    try {
+      return new Front.Options(
+          options.getOrDefault("--host", "127.0.0.1"), port, token(), allow, System.getenv());
+    } catch (IllegalArgumentException e) {
+      throw new UsageException(e.getMessage());
+    }
+  }
+
+  /// 256 random bits, unless the operator has chosen.
+  private static String token() {
+    String chosen = System.getenv("MCP_SCOPE_TOKEN");
+    if (chosen != null) {
+      return chosen;
+    }
+    byte[] random = new byte[32];
+    new SecureRandom().nextBytes(random);
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+  }
+}

@@ -1,0 +1,313 @@
+package dev.mcpscope.demo;
+
+import dev.mcpscope.client.CallOptions;
+import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.McpClient;
+import dev.mcpscope.client.McpException;
+import dev.mcpscope.front.Front;
+import dev.mcpscope.host.HostListener;
+import dev.mcpscope.host.HostOptions;
+import dev.mcpscope.host.McpHost;
+import dev.mcpscope.host.ThreadDump;
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonReader;
+import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.json.JsonWriter;
+import dev.mcpscope.scope.OldBug;
+import java.io.File;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// `mcp-scope demo`: the bug, the design that cannot have it, and the proof, on real parts. It
+/// starts the HTTP front, drives it as any client would, and checks what it says with its own eyes:
+/// each claim that turns out wrong is printed as such and makes the exit status 1.
+public final class Tour {
+  private static final String SESSION = "tour";
+
+  private final PrintStream out;
+  private int wrong;
+
+  // set while the front is open
+  private URI front;
+  private String token;
+  private HttpClient http;
+
+  private Tour(PrintStream out) {
+    this.out = out;
+  }
+
+  /// Runs the tour.
+  ///
+  /// @param out where it is told
+  /// @return the exit status: 0 if everything was as promised and nothing is left, else 1
+  public static int run(PrintStream out) throws IOException, InterruptedException {
+    var tour = new Tour(out);
+    try {
+      tour.tell();
+    } catch (ExecutionException e) {
+      throw new IOException("the tour's own request failed", e.getCause());
+    }
+    return tour.wrong == 0 ? 0 : 1;
+  }
+
+  private void tell() throws IOException, InterruptedException, ExecutionException {
+    chapter("1. The bug: a connection that one thread opens and another one closes");
+    oldBug();
+
+    Inventory before = Inventory.take();
+    try (var host = McpHost.open(HostOptions.defaults(), new HostListener() {});
+        var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+      token = UUID.randomUUID().toString();
+      var options = new Front.Options("127.0.0.1", 0, token, List.of(java()), System.getenv());
+      try (var opened = Front.open(options, host)) {
+        front = opened.uri();
+        http = client;
+        connected(host);
+        host.end(); // the last chapter says what this has done
+      }
+    }
+    chapter("6. Before and after");
+    nothingLeft(before);
+  }
+
+  private void oldBug() throws InterruptedException {
+    OldBug.Seen seen = OldBug.show();
+    say("A connect request opens a scope and forks a reader in it. A disconnect request, another");
+    say("thread, closes the scope. The JDK refuses:");
+    say("    " + seen.refusal());
+    say("Swallow that, as was done, and the disconnect looks like success:");
+    claim(seen.readerAlive(), "the reader still runs, and nobody can end it from here");
+    claim(seen.readerEnded(), "it ends when the thread that opened the scope leaves its block");
+    say("So here a connection IS such a block: one thread enters it, waits for mail, and leaves it.");
+  }
+
+  private void connected(McpHost host)
+      throws IOException, InterruptedException, ExecutionException {
+    chapter("2. Connect a server, through the HTTP front at " + front);
+    JsonObject mcp = ok(post("/mcp", connect("demo"))).object("mcp");
+    long pid = onlyChild();
+    say("POST /mcp has started process " + pid + ", a real MCP server over stdio:");
+    say("    " + mcp.get("serverInfo") + ", protocol " + mcp.get("protocolVersion"));
+    say("    tools: " + names(mcp.array("tools")));
+    JsonObject sum = ok(post("/mcp/call", call("demo", "add", Map.of("a", 2, "b", 40))));
+    say("POST /mcp/call add {a: 2, b: 40}  ->  " + text(sum));
+    claim(text(sum).equals("42"), "that is right");
+
+    chapter("3. A call with progress, and what the JVM says is alive meanwhile");
+    slow(host);
+
+    chapter("4. The server crashes in the middle of a call");
+    long began = System.nanoTime();
+    HttpResponse<String> crash =
+        send(post("/mcp/call", call("demo", "crash", Map.of("exitCode", 3)))).get();
+    say("POST /mcp/call crash  ->  " + crash.statusCode() + " after " + millis(began) + " ms:");
+    say("    " + json(crash).string("detail"));
+    claim(
+        crash.statusCode() == 502 && crash.body().contains("exited with code 3"),
+        "the caller was told the cause at once: exit code and stderr, no time-out");
+    JsonObject report =
+        ok(request("DELETE", "/mcp", JsonObject.of("sessionId", SESSION, "name", "demo")))
+            .object("report");
+    say("DELETE /mcp  ->  " + summary(report));
+    claim(children().isEmpty(), "no process is left");
+
+    chapter("5. One name, connected twice at the same time");
+    var one = send(post("/mcp", connect("twice")));
+    var two = send(post("/mcp", connect("twice")));
+    List<Integer> statuses =
+        Stream.of(one.get().statusCode(), two.get().statusCode()).sorted().toList();
+    say("Two POST /mcp at once  ->  " + statuses.getFirst() + " and " + statuses.getLast());
+    say("    (409: replaced by a newer connect; 200 twice if the first was already connected)");
+    JsonArray rows =
+        ok(request("GET", "/mcp?sessionId=" + SESSION, null)).array("connections");
+    claim(rows.size() == 1 && children().size() == 1, "one connection, one process");
+    JsonObject ended =
+        ok(request("DELETE", "/mcp", JsonObject.of("sessionId", SESSION, "name", "twice")))
+            .object("report");
+    say("DELETE /mcp  ->  " + summary(ended));
+  }
+
+  /// The front answers a call in one piece, so progress is shown through the library: this thread is
+  /// a caller like those of the front, on the same connection.
+  private void slow(McpHost host) throws IOException, InterruptedException {
+    McpClient client =
+        switch (host.status(SESSION, "demo").orElseThrow().state()) {
+          case ConnectionState.Connected(var connected, _) -> connected;
+          case ConnectionState other -> throw new IOException("not connected but " + other);
+        };
+    var dump = new CompletableFuture<String>();
+    try {
+      client.callTool(
+          "slow",
+          Map.of("steps", 4, "stepMs", 150),
+          CallOptions.defaults()
+              .withProgress(
+                  progress -> {
+                    say("    progress " + progress.progress() + " of " + progress.total().orElse(0));
+                    dump.complete(treeOrFailure());
+                  }));
+    } catch (McpException e) {
+      claim(false, "the call has failed: " + e.getMessage());
+    }
+    say("The JVM's own thread dump, in the middle of it (jcmd PID Thread.dump_to_file shows the same):");
+    String tree = dump.getNow("no progress came");
+    tree.lines().forEach(line -> say("    " + line));
+    claim(
+        tree.contains("connection/" + SESSION + "/demo#1"),
+        "the connection is a scope in its session's scope, in the host's");
+  }
+
+  private static String treeOrFailure() {
+    try {
+      return ThreadDump.take().tree();
+    } catch (IOException e) {
+      return "no thread dump: " + e.getMessage();
+    }
+  }
+
+  private void nothingLeft(Inventory before) throws IOException {
+    Inventory.Leftovers left = Inventory.take().since(before);
+    for (Inventory.Count count : left.counts()) {
+      say("    %-12s %3d before, %3d after".formatted(count.what(), count.before(), count.after()));
+    }
+    left.lines().forEach(line -> say("    left: " + line));
+    claim(left.isEmpty(), "front, host and connections are closed, and nothing of them is left");
+    say("Compared by identity (thread ids, pids with start times, pipe inodes), not by counts.");
+  }
+
+  // The server: this very program, started again.
+
+  private static String java() {
+    return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+  }
+
+  private static JsonObject connect(String name) {
+    String modules = System.getProperty("jdk.module.path", "");
+    String classes = System.getProperty("java.class.path");
+    String path =
+        Stream.of(modules, classes).filter(p -> !p.isEmpty()).collect(Collectors.joining(File.pathSeparator));
+    String command =
+        Stream.of(
+                java(), "--enable-preview", "-XX:TieredStopAtLevel=1", "-cp", path,
+                "dev.mcpscope.Main", "demo-server")
+            .map(word -> "'" + word.replace("'", "'\\''") + "'")
+            .collect(Collectors.joining(" "));
+    return JsonObject.of(
+        "sessionId", SESSION, "name", name, "clientType", "stdio", "fullCommand", command);
+  }
+
+  private static JsonObject call(String name, String tool, Map<String, ?> arguments) {
+    return JsonObject.of(
+        "sessionId", SESSION, "name", name, "tool", tool, "arguments", arguments);
+  }
+
+  private static List<ProcessHandle> children() {
+    return ProcessHandle.current().children().filter(ProcessHandle::isAlive).toList();
+  }
+
+  private long onlyChild() {
+    List<ProcessHandle> children = children();
+    claim(children.size() == 1, "there is one child process");
+    return children.isEmpty() ? -1 : children.getFirst().pid();
+  }
+
+  // HTTP, as a client of the front.
+
+  private HttpRequest post(String path, JsonObject body) {
+    return request("POST", path, body);
+  }
+
+  private HttpRequest request(String method, String path, JsonObject body) {
+    return HttpRequest.newBuilder(front.resolve(path))
+        .timeout(Duration.ofSeconds(60))
+        .header("Authorization", "Bearer " + token)
+        .header("Content-Type", "application/json")
+        .method(
+            method,
+            body == null ? BodyPublishers.noBody() : BodyPublishers.ofByteArray(JsonWriter.bytes(body)))
+        .build();
+  }
+
+  private CompletableFuture<HttpResponse<String>> send(HttpRequest request) {
+    return http.sendAsync(request, BodyHandlers.ofString());
+  }
+
+  private JsonObject ok(HttpRequest request)
+      throws IOException, InterruptedException, ExecutionException {
+    HttpResponse<String> response = send(request).get();
+    if (response.statusCode() != 200) {
+      throw new IOException(
+          request.method() + " " + request.uri() + " was answered by " + response.statusCode() + ": "
+              + response.body());
+    }
+    return json(response);
+  }
+
+  private static JsonObject json(HttpResponse<String> response) throws JsonException {
+    return JsonReader.read(response.body(), JsonLimits.defaults()) instanceof JsonObject object
+        ? object
+        : JsonObject.EMPTY;
+  }
+
+  private static String text(JsonObject result) throws JsonException {
+    return ((JsonObject) result.array("content").get(0)).string("text");
+  }
+
+  private static String names(JsonArray tools) throws JsonException {
+    var names = new StringBuilder();
+    for (JsonValue tool : tools) {
+      names.append(names.isEmpty() ? "" : ", ").append(((JsonObject) tool).string("name"));
+    }
+    return names.toString();
+  }
+
+  private static String summary(JsonObject report) {
+    return "closed in "
+        + report.get("tookMs")
+        + " ms, "
+        + report.get("outcome")
+        + ", exit code "
+        + report.get("exitCode")
+        + ", survivors "
+        + report.get("survivors");
+  }
+
+  // How it reads.
+
+  private void chapter(String title) {
+    out.println();
+    out.println(title);
+    out.println("-".repeat(title.length()));
+  }
+
+  private void say(String line) {
+    out.println("  " + line);
+  }
+
+  private void claim(boolean holds, String what) {
+    wrong += holds ? 0 : 1;
+    say((holds ? "[ok] " : "[WRONG] ") + what);
+  }
+
+  private static long millis(long since) {
+    return (System.nanoTime() - since) / 1_000_000;
+  }
+}
