@@ -158,9 +158,10 @@ public final class Connection {
       close(scope, closing, end);
       published(end, closing.report()); // the scope is closed: nothing is left but what it names
     } finally {
-      // Only after a defect of this class: who waits must not wait for ever.
-      ready.completeExceptionally(failed("the connection's owner has failed", null).cause());
-      closed.completeExceptionally(new IllegalStateException(name + ": its owner has failed"));
+      if (!closed.isDone()) { // only after a defect of this class: nobody must wait for ever
+        ready.completeExceptionally(failed("the connection's owner has failed", null).cause());
+        closed.completeExceptionally(new IllegalStateException(name + ": its owner has failed"));
+      }
     }
   }
 
@@ -182,6 +183,9 @@ public final class Connection {
   private void open(TaskScope<Mail> scope) throws IOException {
     publish(new ConnectionState.Connecting("start"));
     transport = openTransport();
+    calls = new Calls(server, options, transport, pending);
+    handlers = new Handlers(name, transport, options.limits().serverRequests());
+    // From here on messages arrive: whoever they go to exists by now.
     for (Transport.Work task : transport.tasks()) {
       if (task.platform()) {
         scope.forkPlatform(task.name(), task.body(), t -> new Mail.Ended(task.name(), t));
@@ -189,9 +193,7 @@ public final class Connection {
         scope.fork(task.name(), task.body(), t -> new Mail.Ended(task.name(), t));
       }
     }
-    handlers = new Handlers(name, transport, options.limits().serverRequests());
     scope.fork("handlers", handlers::run, t -> new Mail.Ended("handlers", t));
-    calls = new Calls(server, options, transport, pending);
     scope.fork("handshake", this::handshake, t -> new Mail.Ended("handshake", t));
   }
 

@@ -4,9 +4,9 @@ package dev.mcpscope.json;
 ///
 /// @param maxBytes length of the whole text in bytes of UTF-8, 1 to 1 GiB; the values that are made
 ///     of it can take some forty times as much memory (`[0,0,0,...`)
-/// @param maxDepth how deep arrays and objects may nest, 1 to 512: values are read, written and
-///     compared by recursion, and 512 levels fit into 1 MiB, the usual stack of a thread; a string
-///     has depth 0, `[]` has depth 1
+/// @param maxDepth how deep arrays and objects may nest, 1 to 512: values are read and written by
+///     recursion, and 512 levels take less than half a MiB of stack; a string has depth 0, `[]`
+///     has depth 1
 /// @param maxNumberLength characters in one number, 1 to 10,000: the cost of decimal arithmetic
 ///     grows with the square of them
 public record JsonLimits(int maxBytes, int maxDepth, int maxNumberLength) {

@@ -9,7 +9,8 @@ import java.util.Map;
 /// bytes are always valid UTF-8.
 ///
 /// Numbers keep their text. A lone surrogate, which UTF-8 cannot hold, is written as the escape
-/// that it was read from. A value is written by recursion; what [JsonReader] has read fits the stack.
+/// that it was read from. A value is written by recursion; what [JsonReader] has read fits
+/// the stack.
 public final class JsonWriter {
 
   private static final HexFormat HEX = HexFormat.of();

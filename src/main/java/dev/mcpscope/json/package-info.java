@@ -3,6 +3,6 @@
 ///
 /// Read [dev.mcpscope.json.JsonValue] first; [dev.mcpscope.json.JsonReader] and
 /// [dev.mcpscope.json.JsonWriter] lead from bytes to values and back. Values are immutable. Reading
-/// is bounded by [dev.mcpscope.json.JsonLimits], keeps numbers and strings exactly as they were sent,
-/// and fails with the one checked [dev.mcpscope.json.JsonException].
+/// is bounded by [dev.mcpscope.json.JsonLimits], keeps numbers and strings exactly as they were
+/// sent, and fails with the one checked [dev.mcpscope.json.JsonException].
 package dev.mcpscope.json;

@@ -118,6 +118,12 @@ record ChildProcess(
     }
   }
 
+  /// Gets rid of a process that nobody will own, because of `cause`.
+  void discard(Throwable cause) throws IOException {
+    process.toHandle().destroyForcibly();
+    closeAll(List.of(stdin, stdout, stderr), cause);
+  }
+
   private static Optional<LinuxPipe> keep(Optional<LinuxPipe> opened, List<Closeable> open) {
     opened.ifPresent(pipe -> keep(pipe.pipe(), open));
     return opened;
@@ -129,7 +135,7 @@ record ChildProcess(
     return pipe;
   }
 
-  private static void closeAll(List<Closeable> open, Throwable cause) throws IOException {
+  private static void closeAll(List<? extends Closeable> open, Throwable cause) throws IOException {
     IOException first = null;
     for (Closeable one : open) {
       try {

@@ -121,7 +121,12 @@ public final class StdioTransport implements Transport {
     String cookie = ChildEnvironment.fill(builder.environment(), environment);
     ChildProcess child = ChildProcess.start(builder, road);
     LOG.log(System.Logger.Level.DEBUG, "started process {0}", child.process().pid());
-    return new StdioTransport(child, cookie, limits, inbox);
+    try {
+      return new StdioTransport(child, cookie, limits, inbox);
+    } catch (IOException | RuntimeException | Error e) {
+      child.discard(e);
+      throw e;
+    }
   }
 
   @Override
