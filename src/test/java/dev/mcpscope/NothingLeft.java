@@ -16,18 +16,18 @@ import java.time.Duration;
 ///
 /// ## What is tolerated, and why no leak can hide in it
 ///
-/// A thread tells that its work is done *before* it has ended: it completes a future, posts its last
-/// message, counts down a latch, and returns. Who waited for that may run on before the thread's
-/// last instructions have. So a thread gets one second to end, all of them together, but only if it
+/// A thread says that its work is done *before* it has ended: it completes a future, posts its
+/// last message, counts down a latch, and returns. Who waited for that may look before the thread's
+/// last instructions have run. So threads get one second, all of them together, but only those that
 /// can be seen to be ending:
 ///
-/// - a platform thread is joined, which takes as long as it must and no longer. What could pass is a
-///   thread that ends by itself within the second: late, yet not left.
-/// - a virtual thread cannot be joined by its id, so the inventory is taken again, as long as all of
-///   them are RUNNABLE. Whoever waits for I/O on a channel, a lock, a queue or the clock is in
-///   another state and fails the test at the first look; whoever runs on fails it after the second.
-/// - a process reaper that is at work although its process is gone is closing the pipes of that
-///   process, as the JDK does right after `waitFor` has returned.
+/// - A platform thread is joined, which takes as long as it must and no longer. What could pass is
+///   one that ends by itself within the second: late, yet not left.
+/// - A virtual thread cannot be joined by its id, so the inventory is taken again, while all of them
+///   are RUNNABLE. One that waits for a channel, a lock, a queue or the clock is in another state
+///   and fails the test at the first look; one that runs on fails it after the second.
+/// - A process reaper that is still at work for a process that is gone is closing its pipes: the JDK
+///   does that right after `waitFor` has returned.
 ///
 /// A process or a scope fails the test at once. A descriptor gets no time of its own either, only
 /// that of the threads above, which may be the ones that close it.

@@ -30,7 +30,7 @@ import java.util.stream.Stream;
 ///
 /// Left out is what the JDK starts and opens for itself when it likes ([#OWN_THREADS], [#OWN_POOLS],
 /// [#OWN_FILES]). What it opens once and keeps, the pollers of virtual threads among them, is opened
-/// before the first inventory ([#firstUse]): so a selector, which looks just like one, cannot hide.
+/// before the first inventory ([FirstUse]): so a selector, which looks just like one, cannot hide.
 ///
 /// Not seen: descriptors where there is no `/proc/self/fd` (the set is empty), and a daemon that has
 /// left our process tree *and* wiped its environment. Any thread may take an inventory.
@@ -59,7 +59,8 @@ public record Inventory(
           "JDWP "); // debugger, if somebody attaches one
 
   /// The pools that carry virtual threads and asynchronous completions, timers included.
-  private static final Set<String> OWN_POOLS = Set.of("ForkJoinPool.commonPool", firstUse());
+  private static final Set<String> OWN_POOLS =
+      Set.of("ForkJoinPool.commonPool", FirstUse.ofVirtualThreads());
 
   /// Where classes, random numbers and the limits of a container come from.
   private static final Pattern OWN_FILES =
@@ -224,24 +225,29 @@ public record Inventory(
     }
   }
 
-  /// Makes the JDK open what it keeps: a virtual thread that waits for a socket, and closes it, gets
-  /// the scheduler, the pollers and a socket that closed descriptors are pointed at.
-  ///
-  /// @return the name of the scheduler's pool
-  private static String firstUse() {
-    return CompletableFuture.supplyAsync(
-            () -> {
-              try (var server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-                server.setSoTimeout(1);
-                server.accept();
-              } catch (IOException _) {
-                // the time-out
-              }
-              new SecureRandom().nextInt();
-              // VirtualThread[#31]/runnable@ForkJoinPool-1-worker-2
-              return Thread.currentThread().toString().replaceAll(".*@|-worker-\\d+$", "");
-            },
-            Thread::startVirtualThread)
-        .join();
+  /// In a class of its own, because another thread runs this code while the outer class waits for it
+  /// in its initializer.
+  private static final class FirstUse {
+
+    /// Makes the JDK open what it keeps: a virtual thread that waits for a socket, and closes it,
+    /// gets the scheduler, the pollers and the socket that closed descriptors are pointed at.
+    ///
+    /// @return the name of the scheduler's pool
+    static String ofVirtualThreads() {
+      return CompletableFuture.supplyAsync(FirstUse::acceptInVain, Thread::startVirtualThread)
+          .join();
+    }
+
+    private static String acceptInVain() {
+      try (var server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+        server.setSoTimeout(1);
+        server.accept();
+      } catch (IOException _) {
+        // the time-out
+      }
+      new SecureRandom().nextInt();
+      // VirtualThread[#31]/runnable@ForkJoinPool-1-worker-2
+      return Thread.currentThread().toString().replaceAll(".*@|-worker-\\d+$", "");
+    }
   }
 }

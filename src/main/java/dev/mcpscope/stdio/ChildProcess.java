@@ -15,7 +15,7 @@ import java.util.Set;
 /// @param stdin what it reads
 /// @param stdout what it writes
 /// @param stderr what it complains
-/// @param pipes how /proc names the pipes that the child and its descendants may hold; empty where
+/// @param pipes how /proc names the pipes that the child and its descendants write to; empty where
 ///     pumps are used
 /// @param pumps the threads between the process's streams and our pipes; empty on Linux
 record ChildProcess(
@@ -81,7 +81,7 @@ record ChildProcess(
         in.pipe().sink(),
         out.pipe().source(),
         err.pipe().source(),
-        Set.of(in.inode(), out.inode(), err.inode()),
+        Set.of(out.inode(), err.inode()),
         List.of());
   }
 

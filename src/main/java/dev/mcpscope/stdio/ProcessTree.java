@@ -7,10 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Predicate;
 
 /// Everybody who has to be gone when a server is: the direct child, its descendants, and, on Linux,
 /// who carries the connection's cookie in its environment or holds one of its pipes.
@@ -26,31 +26,39 @@ final class ProcessTree {
   private static final Path PROC = Path.of("/proc");
   private static final boolean LINUX = Files.isDirectory(PROC.resolve("self/fd"));
 
-  private final ProcessHandle root;
   private final byte[] cookie;
   private final Set<String> pipes;
   private final Set<ProcessHandle> members = new LinkedHashSet<>();
 
   ProcessTree(ProcessHandle root, String cookie, Set<String> pipes) {
-    this.root = root;
     this.cookie = cookie.getBytes(StandardCharsets.UTF_8);
     this.pipes = pipes;
     members.add(root);
   }
 
-  /// Looks for new members: descendants of those known, and carriers of the cookie.
-  void refresh() throws IOException {
-    for (ProcessHandle member : List.copyOf(members)) {
-      member.descendants().forEach(members::add);
+  /// Looks for new members: descendants of those known, and carriers of the cookie. One walk over
+  /// the processes of the machine.
+  void refresh() {
+    var strangers = new HashMap<ProcessHandle, ProcessHandle>(); // to their parents
+    ProcessHandle.allProcesses()
+        .filter(process -> !members.contains(process))
+        .forEach(process -> strangers.put(process, process.parent().orElse(process)));
+    if (LINUX) {
+      strangers.keySet().removeIf(p -> contains(environment(p), cookie) && members.add(p));
     }
-    addWhere(process -> contains(environment(process), cookie));
+    while (strangers.entrySet().removeIf(p -> members.contains(p.getValue()) && members.add(p.getKey()))) {
+      // children first, then theirs
+    }
   }
 
-  /// Adds who holds the child's end of a pipe of this connection. It costs a look at every
+  /// Adds who keeps one of the connection's pipes from ending, because he may still write to it. It costs a look at every
   /// descriptor of every process, so it is for the case that a pipe does not end with the members.
-  void addHolders() throws IOException {
+  void addHolders() {
     if (!pipes.isEmpty()) {
-      addWhere(this::holdsPipe);
+      ProcessHandle self = ProcessHandle.current();
+      ProcessHandle.allProcesses()
+          .filter(process -> !process.equals(self) && holdsPipe(process))
+          .forEach(members::add);
     }
   }
 
@@ -59,24 +67,9 @@ final class ProcessTree {
     return members.stream().filter(ProcessTree::runs).toList();
   }
 
-  private void addWhere(Predicate<Path> isMember) throws IOException {
-    if (!LINUX) {
-      return;
-    }
-    long self = ProcessHandle.current().pid();
-    try (DirectoryStream<Path> processes = Files.newDirectoryStream(PROC, "[0-9]*")) {
-      for (Path process : processes) {
-        long pid = Long.parseLong(process.getFileName().toString());
-        if (pid != self && isMember.test(process)) {
-          ProcessHandle.of(pid).ifPresent(members::add);
-        }
-      }
-    }
-  }
-
-  private static byte[] environment(Path process) {
+  private static byte[] environment(ProcessHandle process) {
     try {
-      return Files.readAllBytes(process.resolve("environ"));
+      return Files.readAllBytes(PROC.resolve(process.pid() + "/environ"));
     } catch (IOException _) { // another user's process, or gone
       return new byte[0];
     }
@@ -95,11 +88,11 @@ final class ProcessTree {
     return false;
   }
 
-  /// Only the ends that we gave away count: stdin's to read from, the others' to write to. A process
-  /// that some other thread of this JVM is just starting has copies of all our descriptors for a
-  /// moment, but those are the opposite ends.
-  private boolean holdsPipe(Path process) {
-    try (DirectoryStream<Path> fds = Files.newDirectoryStream(process.resolve("fd"))) {
+  /// Only who can write counts: a process that some other thread of this JVM is just starting has
+  /// copies of all our descriptors for a moment, but of these pipes we only have the ends to read.
+  private boolean holdsPipe(ProcessHandle process) {
+    try (DirectoryStream<Path> fds =
+        Files.newDirectoryStream(PROC.resolve(process.pid() + "/fd"))) {
       for (Path fd : fds) {
         if (pipes.contains(Files.readSymbolicLink(fd).toString())
             && Files.getPosixFilePermissions(fd, LinkOption.NOFOLLOW_LINKS)
