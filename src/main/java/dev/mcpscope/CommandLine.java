@@ -43,6 +43,7 @@ public final class CommandLine {
       can start programs as you. SIGTERM and Ctrl-C disconnect everything and end it with 0.
       """;
 
+  private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
   private static final List<String> VERBS = List.of("serve", "demo", "demo-server");
   private static final List<String> SERVE_OPTIONS = List.of("--port", "--host", "--allow");
 
@@ -59,6 +60,9 @@ public final class CommandLine {
 
   /// Runs; does not return but by the end of the JVM.
   public static void main(String[] args) {
+    if (System.getProperty(LOG_FORMAT) == null) {
+      System.setProperty(LOG_FORMAT, "%1$tT %4$s %5$s%6$s%n"); // one line, before a logger is made
+    }
     int status;
     try {
       status = run(args);

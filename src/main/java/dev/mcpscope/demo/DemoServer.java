@@ -156,6 +156,9 @@ public final class DemoServer {
   }
 
   private void call(RpcMessage.Request request) {
+    if (JsonValue.of("crash").equals(request.params().get("name"))) {
+      crash(request.params());
+    }
     var cancelled = new CountDownLatch(1);
     running.put(request.id(), cancelled);
     Thread.ofVirtual()
@@ -183,11 +186,6 @@ public final class DemoServer {
               text(sum).with("structuredContent", JsonObject.of("sum", new JsonNumber(sum))));
         }
         case "slow" -> slow(request, arguments, cancelled);
-        case "crash" -> {
-          err.println("demo server: crashing, as it was asked to");
-          err.flush();
-          Runtime.getRuntime().halt((int) arguments.optionalInteger("exitCode").orElse(1) & 0xff);
-        }
         case String unknown ->
             fail(request, RpcError.INVALID_PARAMS, "there is no tool " + unknown);
       }
@@ -196,6 +194,18 @@ public final class DemoServer {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // nobody does that, and nobody waits for the answer
     }
+  }
+
+  /// In the reading thread: a JVM that halts waits 300 ms for one that is inside a read.
+  private void crash(JsonObject params) {
+    err.println("demo server: crashing, as it was asked to");
+    err.flush();
+    long exitCode =
+        params.get("arguments") instanceof JsonObject arguments
+                && arguments.get("exitCode") instanceof JsonNumber number
+            ? number.asLong().orElse(1)
+            : 1;
+    Runtime.getRuntime().halt((int) exitCode & 0xff);
   }
 
   private void slow(RpcMessage.Request request, JsonObject arguments, CountDownLatch cancelled)
