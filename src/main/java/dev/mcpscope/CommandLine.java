@@ -205,17 +205,15 @@ public final class CommandLine {
     var text = new StringBuilder();
     report
         .sessions()
-        .forEach(
-            (session, reports) ->
-                reports.forEach(
-                    (name, close) ->
-                        text.append("closed ")
-                            .append(session)
-                            .append('/')
-                            .append(name)
-                            .append(": ")
-                            .append(close.json().without("stderrTail"))
-                            .append('\n')));
+        .forEach((session, reports) ->
+            reports.forEach((name, close) ->
+                text.append("closed ")
+                    .append(session)
+                    .append('/')
+                    .append(name)
+                    .append(": ")
+                    .append(close.json().without("stderrTail"))
+                    .append('\n')));
     report.unfinished().forEach(s -> text.append("unfinished: session ").append(s).append('\n'));
     report.abandoned().forEach(t -> text.append("abandoned: ").append(t).append('\n'));
     text.append("mcp-scope ended in ").append(report.took().toMillis()).append(" ms, ");
@@ -232,11 +230,15 @@ public final class CommandLine {
       throw new UsageException("--port must be a number, is " + options.get("--port"));
     }
     List<String> allow =
-        Arrays.stream(options.getOrDefault("--allow", "npx,uvx").split(",")).map(String::strip).toList();
+        Arrays.stream(options.getOrDefault("--allow", "npx,uvx").split(","))
+            .map(String::strip)
+            .toList();
     for (String program : allow) {
       if (program.isEmpty() || (program.contains("/") && !Path.of(program).isAbsolute())) {
         throw new UsageException(
-            "--allow takes names and absolute paths, with commas between them, not '" + program + "'");
+            "--allow takes names and absolute paths, with commas between them, not '"
+                + program
+                + "'");
       }
     }
     try {

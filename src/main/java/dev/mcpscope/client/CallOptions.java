@@ -14,12 +14,11 @@ public record CallOptions(Optional<Duration> timeout, Optional<Consumer<Progress
 
   /// Checks that the timeout is positive.
   public CallOptions {
-    timeout.ifPresent(
-        value -> {
-          if (!value.isPositive()) {
-            throw new IllegalArgumentException("a call's timeout must be more than zero: " + value);
-          }
-        });
+    timeout.ifPresent(value -> {
+      if (!value.isPositive()) {
+        throw new IllegalArgumentException("a call's timeout must be more than zero: " + value);
+      }
+    });
   }
 
   /// Returns the client's defaults, without progress.

@@ -51,8 +51,7 @@ final class Calls {
 
   /// Calls without a budget of its own: the owner's deadline for connecting ends it. It is not
   /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
-  JsonObject handshake(String method, JsonObject params)
-      throws McpException, InterruptedException {
+  JsonObject handshake(String method, JsonObject params) throws McpException, InterruptedException {
     return call(method, params, FOREVER, Deadline.NEVER, null, false);
   }
 

@@ -205,7 +205,9 @@ public final class Connection {
               environment,
               directory.orElse(null),
               new StdioTransport.Limits(
-                  options.limits().message(), 2L * options.limits().message().maxBytes(), options.limits().stderrBytes()),
+                  options.limits().message(),
+                  2L * options.limits().message().maxBytes(),
+                  options.limits().stderrBytes()),
               new Arrivals());
     };
   }
@@ -384,10 +386,9 @@ public final class Connection {
         }
         case RpcMessage.Malformed(var id, var problem) -> {
           LOG.log(System.Logger.Level.DEBUG, "{0}: dropped a message: {1}", server, problem);
-          id.ifPresent(
-              call ->
-                  pending.fail(
-                      call, () -> new ProtocolViolationException(server + ": " + problem, null)));
+          id.ifPresent(call ->
+              pending.fail(
+                  call, () -> new ProtocolViolationException(server + ": " + problem, null)));
         }
       }
     }

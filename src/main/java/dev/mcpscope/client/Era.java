@@ -42,7 +42,8 @@ sealed interface Era {
                   "clientInfo",
                   JsonObject.of("name", options.name(), "version", options.version())));
       ServerInfo server = calls.parse("initialize", answer, ServerInfo::parse);
-      // "If the client does not support the version in the server's response, it SHOULD disconnect."
+      // "If the client does not support the version in the server's response, it SHOULD
+      // disconnect."
       if (!REVISIONS.contains(server.protocolVersion())) {
         throw new ProtocolViolationException(
             calls.server()

@@ -118,10 +118,7 @@ public final class McpClient implements AutoCloseable {
   ///     revision 2025-11-25</a>
   public List<Tool> tools() throws McpException, InterruptedException {
     return Tools.list(
-        calls,
-        era,
-        options,
-        params -> calls.call("tools/list", params, CallOptions.defaults()));
+        calls, era, options, params -> calls.call("tools/list", params, CallOptions.defaults()));
   }
 
   /// Calls a tool with the client's default budget.
@@ -137,8 +134,7 @@ public final class McpClient implements AutoCloseable {
   public ToolResult callTool(String tool, Map<String, ?> arguments, CallOptions call)
       throws McpException, InterruptedException {
     requireTools();
-    JsonObject params =
-        JsonObject.of("name", tool, "arguments", JsonValue.of(arguments));
+    JsonObject params = JsonObject.of("name", tool, "arguments", JsonValue.of(arguments));
     return calls.parse(
         "tools/call", calls.call("tools/call", era.params(params), call), ToolResult::parse);
   }

@@ -40,7 +40,9 @@ public record ToolResult(
     var text = new StringBuilder();
     for (JsonObject block : content) {
       try {
-        block.optionalString("text").ifPresent(t -> text.append(text.isEmpty() ? "" : "\n").append(t));
+        block
+            .optionalString("text")
+            .ifPresent(t -> text.append(text.isEmpty() ? "" : "\n").append(t));
       } catch (JsonException _) {
         // a block whose text is no text has none
       }

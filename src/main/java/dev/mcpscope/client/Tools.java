@@ -65,7 +65,6 @@ final class Tools {
   }
 
   private static McpException violation(Calls calls, String what) {
-    return new ProtocolViolationException(
-        calls.server() + ": tools/list gives " + what, null);
+    return new ProtocolViolationException(calls.server() + ": tools/list gives " + what, null);
   }
 }

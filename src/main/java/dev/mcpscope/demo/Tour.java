@@ -96,7 +96,8 @@ public final class Tour {
     say("Swallow that, as was done, and the disconnect looks like success:");
     claim(seen.readerAlive(), "the reader still runs, and nobody can end it from here");
     claim(seen.readerEnded(), "it ends when the thread that opened the scope leaves its block");
-    say("So here a connection IS such a block: one thread enters it, waits for mail, and leaves it.");
+    say(
+        "So here a connection IS such a block: one thread enters it, waits for mail, and leaves it.");
   }
 
   private void connected(McpHost host)
@@ -136,8 +137,7 @@ public final class Tour {
         Stream.of(one.get().statusCode(), two.get().statusCode()).sorted().toList();
     say("Two POST /mcp at once  ->  " + statuses.getFirst() + " and " + statuses.getLast());
     say("    (409: replaced by a newer connect; 200 twice if the first was already connected)");
-    JsonArray rows =
-        ok(request("GET", "/mcp?sessionId=" + SESSION, null)).array("connections");
+    JsonArray rows = ok(request("GET", "/mcp?sessionId=" + SESSION, null)).array("connections");
     claim(rows.size() == 1 && children().size() == 1, "one connection, one process");
     JsonObject ended =
         ok(request("DELETE", "/mcp", JsonObject.of("sessionId", SESSION, "name", "twice")))
@@ -159,15 +159,15 @@ public final class Tour {
           "slow",
           Map.of("steps", 4, "stepMs", 150),
           CallOptions.defaults()
-              .withProgress(
-                  progress -> {
-                    say("    progress " + progress.progress() + " of " + progress.total().orElse(0));
-                    dump.complete(treeOrFailure());
-                  }));
+              .withProgress(progress -> {
+                say("    progress " + progress.progress() + " of " + progress.total().orElse(0));
+                dump.complete(treeOrFailure());
+              }));
     } catch (McpException e) {
       claim(false, "the call has failed: " + e.getMessage());
     }
-    say("The JVM's own thread dump, in the middle of it (jcmd PID Thread.dump_to_file shows the same):");
+    say(
+        "The JVM's own thread dump, in the middle of it (jcmd PID Thread.dump_to_file shows the same):");
     String tree = dump.getNow("no progress came");
     tree.lines().forEach(line -> say("    " + line));
     claim(
@@ -203,11 +203,18 @@ public final class Tour {
     String modules = System.getProperty("jdk.module.path", "");
     String classes = System.getProperty("java.class.path");
     String path =
-        Stream.of(modules, classes).filter(p -> !p.isEmpty()).collect(Collectors.joining(File.pathSeparator));
+        Stream.of(modules, classes)
+            .filter(p -> !p.isEmpty())
+            .collect(Collectors.joining(File.pathSeparator));
     String command =
         Stream.of(
-                java(), "--enable-preview", "-XX:TieredStopAtLevel=1", "-cp", path,
-                "dev.mcpscope.Main", "demo-server")
+                java(),
+                "--enable-preview",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                path,
+                "dev.mcpscope.Main",
+                "demo-server")
             .map(word -> "'" + word.replace("'", "'\\''") + "'")
             .collect(Collectors.joining(" "));
     return JsonObject.of(
@@ -215,8 +222,7 @@ public final class Tour {
   }
 
   private static JsonObject call(String name, String tool, Map<String, ?> arguments) {
-    return JsonObject.of(
-        "sessionId", SESSION, "name", name, "tool", tool, "arguments", arguments);
+    return JsonObject.of("sessionId", SESSION, "name", name, "tool", tool, "arguments", arguments);
   }
 
   private static List<ProcessHandle> children() {
@@ -242,7 +248,9 @@ public final class Tour {
         .header("Content-Type", "application/json")
         .method(
             method,
-            body == null ? BodyPublishers.noBody() : BodyPublishers.ofByteArray(JsonWriter.bytes(body)))
+            body == null
+                ? BodyPublishers.noBody()
+                : BodyPublishers.ofByteArray(JsonWriter.bytes(body)))
         .build();
   }
 
@@ -255,7 +263,12 @@ public final class Tour {
     HttpResponse<String> response = send(request).get();
     if (response.statusCode() != 200) {
       throw new IOException(
-          request.method() + " " + request.uri() + " was answered by " + response.statusCode() + ": "
+          request.method()
+              + " "
+              + request.uri()
+              + " was answered by "
+              + response.statusCode()
+              + ": "
               + response.body());
     }
     return json(response);

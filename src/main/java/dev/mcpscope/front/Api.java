@@ -123,8 +123,7 @@ final class Api {
 
   /// Finds the endpoint, whose errors are the client's to read.
   Endpoint endpoint(String method, String path) throws HttpError {
-    Map<String, Endpoint> methods =
-        endpoints.get(path.startsWith(SESSIONS) ? SESSIONS : path);
+    Map<String, Endpoint> methods = endpoints.get(path.startsWith(SESSIONS) ? SESSIONS : path);
     if (methods == null || path.equals(SESSIONS)) {
       throw new HttpError(404, "there is nothing at " + Front.quoted(path));
     }
@@ -154,7 +153,10 @@ final class Api {
   }
 
   private JsonValue connect(Request request)
-      throws HttpError, JsonException, ConnectionClosedException, LimitException,
+      throws HttpError,
+          JsonException,
+          ConnectionClosedException,
+          LimitException,
           InterruptedException {
     String session = request.text("sessionId");
     String name = request.text("name");
@@ -202,10 +204,8 @@ final class Api {
 
   private JsonValue disconnect(Request request)
       throws HttpError, JsonException, LimitException, InterruptedException {
-    Optional<CloseReport> report =
-        host.disconnect(request.text("sessionId"), request.text("name"));
-    return JsonObject.of(
-        "success", true, "report", report.map(CloseReport::json).orElse(null));
+    Optional<CloseReport> report = host.disconnect(request.text("sessionId"), request.text("name"));
+    return JsonObject.of("success", true, "report", report.map(CloseReport::json).orElse(null));
   }
 
   private JsonValue connections(Request request) throws HttpError {
@@ -213,19 +213,17 @@ final class Api {
         request
             .parameter("sessionId")
             .orElseThrow(() -> new HttpError(400, "the parameter sessionId is missing"));
-    List<ConnectionStatus> statuses =
-        host.statuses(session).orElseThrow(() -> noSession(session));
+    List<ConnectionStatus> statuses = host.statuses(session).orElseThrow(() -> noSession(session));
     return JsonObject.of(
         "sessionId", session, "connections", statuses.stream().map(Api::json).toList());
   }
 
-  private JsonValue call(Request request) throws HttpError, JsonException, InterruptedException,
-      ConnectionClosedException {
+  private JsonValue call(Request request)
+      throws HttpError, JsonException, InterruptedException, ConnectionClosedException {
     String session = request.text("sessionId");
     String name = request.text("name");
     String tool = request.text("tool");
-    JsonObject arguments =
-        request.body().optionalObject("arguments").orElse(JsonObject.EMPTY);
+    JsonObject arguments = request.body().optionalObject("arguments").orElse(JsonObject.EMPTY);
     CallOptions call = CallOptions.defaults();
     Optional<Duration> timeout = request.millis("timeoutMs");
     if (timeout.isPresent()) {
@@ -253,12 +251,10 @@ final class Api {
     String what = Front.quoted(name) + " in session " + Front.quoted(session);
     return switch (state.orElse(null)) {
       case ConnectionState.Connected(var client, _) -> client;
-      case ConnectionState.Connecting _ ->
-          throw new HttpError(409, what + " is still connecting");
+      case ConnectionState.Connecting _ -> throw new HttpError(409, what + " is still connecting");
       case ConnectionState.Closing(var reason) ->
           throw new HttpError(404, what + " is being closed: " + reason);
-      case ConnectionState.Closed _ ->
-          throw new HttpError(404, what + " is not connected");
+      case ConnectionState.Closed _ -> throw new HttpError(404, what + " is not connected");
       case ConnectionState.Failed(var cause, _) ->
           throw new HttpError(404, what + " is not connected any more: " + cause.getMessage());
       case null -> throw new HttpError(404, what + " is not connected");
@@ -287,11 +283,12 @@ final class Api {
       case "" -> {
         var sessions =
             host.statuses().entrySet().stream()
-                .map(
-                    session ->
-                        JsonObject.of(
-                            "name", "session/" + session.getKey(),
-                            "scopes", session.getValue().stream().map(Api::scope).toList()))
+                .map(session ->
+                    JsonObject.of(
+                        "name",
+                        "session/" + session.getKey(),
+                        "scopes",
+                        session.getValue().stream().map(Api::scope).toList()))
                 .toList();
         return JsonObject.of(
             "scopes", JsonArray.of(JsonObject.of("name", "host", "scopes", sessions)));
@@ -323,14 +320,22 @@ final class Api {
     ServerSpec.Stdio spec = (ServerSpec.Stdio) status.spec();
     JsonObject json =
         JsonObject.of(
-            "name", status.name(),
-            "tools", JsonArray.EMPTY,
-            "clientType", "stdio",
-            "command", new CommandPolicy.Command(spec.command(), spec.environment()).display(),
-            "url", null,
-            "headers", null,
-            "status", word(status.state()),
-            "generation", status.generation());
+            "name",
+            status.name(),
+            "tools",
+            JsonArray.EMPTY,
+            "clientType",
+            "stdio",
+            "command",
+            new CommandPolicy.Command(spec.command(), spec.environment()).display(),
+            "url",
+            null,
+            "headers",
+            null,
+            "status",
+            word(status.state()),
+            "generation",
+            status.generation());
     return switch (status.state()) {
       case ConnectionState.Connected(var client, var tools) -> {
         ServerInfo server = client.server();

@@ -160,11 +160,10 @@ final class CommandPolicy {
     return absolute(word)
         .filter(files::contains)
         .or(() -> files.stream().filter(file -> isSameFile(file, word)).findFirst())
-        .orElseThrow(
-            () ->
-                new RefusedException(
-                    "%s is not an allowed executable; by name or absolute path, allowed are: %s"
-                        .formatted(shown(word), String.join(", ", programs.keySet()))));
+        .orElseThrow(() ->
+            new RefusedException(
+                "%s is not an allowed executable; by name or absolute path, allowed are: %s"
+                    .formatted(shown(word), String.join(", ", programs.keySet()))));
   }
 
   /// Says whether the runner is behind a file of any name: `npx` itself is a link to `npx-cli.js`.

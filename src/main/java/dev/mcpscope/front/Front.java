@@ -75,7 +75,8 @@ public final class Front implements AutoCloseable {
         throw new IllegalArgumentException("port must be 0 to 65535, is " + port);
       }
       if (token.isBlank() || !token.strip().equals(token)) {
-        throw new IllegalArgumentException("the token must not be empty, nor begin or end by blanks");
+        throw new IllegalArgumentException(
+            "the token must not be empty, nor begin or end by blanks");
       }
       allow = List.copyOf(allow);
     }
@@ -210,7 +211,9 @@ public final class Front implements AutoCloseable {
     String mime = type == null ? "" : type.split(";", 2)[0].strip();
     if (!mime.equalsIgnoreCase("application/json")) {
       throw new HttpError(
-          415, "the body must be sent as Content-Type: application/json" + (type == null ? "" : ", is " + quoted(type)));
+          415,
+          "the body must be sent as Content-Type: application/json"
+              + (type == null ? "" : ", is " + quoted(type)));
     }
     byte[] bytes = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
     if (bytes.length > MAX_BODY) {

@@ -29,7 +29,8 @@ final class Gate {
   void checkOrigin(Headers headers) throws HttpError {
     List<String> host = headers.getOrDefault("Host", List.of());
     if (host.size() != 1 || !hosts.contains(host.getFirst().toLowerCase(Locale.ROOT))) {
-      throw new HttpError(403, "the Host header must be one of " + hosts.stream().sorted().toList());
+      throw new HttpError(
+          403, "the Host header must be one of " + hosts.stream().sorted().toList());
     }
     for (String origin : headers.getOrDefault("Origin", List.of())) {
       String lower = origin.toLowerCase(Locale.ROOT);

@@ -195,8 +195,7 @@ public final class McpHost implements AutoCloseable {
   public HostReport end() {
     long begun = System.nanoTime();
     mailbox.post(new Mail.End());
-    Deadline.after(options.close())
-        .await(nanos -> owner.join(Duration.ofNanos(nanos)));
+    Deadline.after(options.close()).await(nanos -> owner.join(Duration.ofNanos(nanos)));
     String listener = abandonedListener;
     return new HostReport(
         Duration.ofNanos(System.nanoTime() - begun),
@@ -339,7 +338,8 @@ public final class McpHost implements AutoCloseable {
   /// A session's thread has ended, and with it all of its connections.
   private void over(TaskScope<Mail> scope, Session session, Throwable failure) {
     if (failure != null) {
-      LOG.log(System.Logger.Level.ERROR, "the owner of session " + session.id() + " failed", failure);
+      LOG.log(
+          System.Logger.Level.ERROR, "the owner of session " + session.id() + " failed", failure);
     }
     Entry entry = entries.remove(session.id());
     sessions.remove(session.id());

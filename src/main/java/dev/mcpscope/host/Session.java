@@ -1,7 +1,7 @@
 package dev.mcpscope.host;
 
-import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ClientOptions;
+import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.Connection;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionState;
@@ -150,8 +150,7 @@ final class Session {
   }
 
   private ConnectionStatus status(Live live) {
-    return new ConnectionStatus(
-        id, live.name, live.generation, live.spec, live.connection.state());
+    return new ConnectionStatus(id, live.name, live.generation, live.spec, live.connection.state());
   }
 
   /// What the connections that were live at the end took to close; once the session is over.
@@ -294,9 +293,7 @@ final class Session {
   }
 
   private void changed(Live live, ConnectionState state) {
-    shared
-        .events()
-        .add(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
+    shared.events().add(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
     switch (state) {
       case ConnectionState.Connected _ ->
           live.answer.complete(

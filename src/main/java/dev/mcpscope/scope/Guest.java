@@ -17,16 +17,15 @@ public final class Guest {
     this.thread =
         Thread.ofVirtual()
             .name(name)
-            .start(
-                () -> {
-                  Throwable failure = null;
-                  try {
-                    body.run();
-                  } catch (Throwable t) {
-                    failure = t;
-                  }
-                  ended.accept(failure);
-                });
+            .start(() -> {
+              Throwable failure = null;
+              try {
+                body.run();
+              } catch (Throwable t) {
+                failure = t;
+              }
+              ended.accept(failure);
+            });
   }
 
   /// Starts a guest.

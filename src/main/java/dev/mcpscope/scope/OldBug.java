@@ -32,23 +32,21 @@ public final class OldBug {
     Thread opener =
         Thread.ofVirtual()
             .name("connect request")
-            .start(
-                () -> {
-                  try (var scope = StructuredTaskScope.open(Joiner.awaitAll())) {
-                    scope.fork(
-                        () -> {
-                          shared[1] = Thread.currentThread();
-                          connected.countDown();
-                          new CountDownLatch(1).await(); // a server that says nothing
-                          return null;
-                        });
-                    shared[0] = scope;
-                    connected.await();
-                    enough.await();
-                  } catch (InterruptedException | IllegalStateException _) {
-                    // not joined on purpose: a close cancels and waits all the same
-                  }
+            .start(() -> {
+              try (var scope = StructuredTaskScope.open(Joiner.awaitAll())) {
+                scope.fork(() -> {
+                  shared[1] = Thread.currentThread();
+                  connected.countDown();
+                  new CountDownLatch(1).await(); // a server that says nothing
+                  return null;
                 });
+                shared[0] = scope;
+                connected.await();
+                enough.await();
+              } catch (InterruptedException | IllegalStateException _) {
+                // not joined on purpose: a close cancels and waits all the same
+              }
+            });
     connected.await();
     var scope = (StructuredTaskScope<?, ?>) shared[0];
     var reader = (Thread) shared[1];

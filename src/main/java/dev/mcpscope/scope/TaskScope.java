@@ -132,17 +132,16 @@ public final class TaskScope<M> implements AutoCloseable {
   private void start(ThreadFactory factory, Task body, Function<Throwable, ? extends M> ended) {
     ensureOwner();
     nextThread = factory;
-    scope.fork(
-        () -> {
-          Throwable failure = null;
-          try {
-            body.run();
-          } catch (Throwable t) { // an Error takes the same road: the owner has to know
-            failure = t;
-          }
-          mailbox.post(ended.apply(failure));
-          return null;
-        });
+    scope.fork(() -> {
+      Throwable failure = null;
+      try {
+        body.run();
+      } catch (Throwable t) { // an Error takes the same road: the owner has to know
+        failure = t;
+      }
+      mailbox.post(ended.apply(failure));
+      return null;
+    });
   }
 
   /// Waits for the next message; owner only.

@@ -68,7 +68,8 @@ record ChildProcess(
             .redirectError(err.writeEnd())
             .start();
     try {
-      // The child has its own by now. Ours must go, or its end would never be the end of the stream.
+      // The child has its own by now. Ours must go, or its end would never be the end of the
+      // stream.
       in.pipe().source().close();
       out.pipe().sink().close();
       err.pipe().sink().close();

@@ -65,8 +65,7 @@ final class Lines {
     if (end == buffer.length) {
       buffer = Arrays.copyOf(buffer, (int) Math.min(2L * buffer.length, limit + 2L));
     }
-    int n =
-        channel.read(ByteBuffer.wrap(buffer, end, Math.min(buffer.length - end, MOST_AT_ONCE)));
+    int n = channel.read(ByteBuffer.wrap(buffer, end, Math.min(buffer.length - end, MOST_AT_ONCE)));
     end += Math.max(n, 0);
     return n;
   }

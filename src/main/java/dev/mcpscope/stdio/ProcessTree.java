@@ -46,7 +46,9 @@ final class ProcessTree {
     if (LINUX) {
       strangers.keySet().removeIf(p -> contains(environment(p), cookie) && members.add(p));
     }
-    while (strangers.entrySet().removeIf(p -> members.contains(p.getValue()) && members.add(p.getKey()))) {
+    while (strangers
+        .entrySet()
+        .removeIf(p -> members.contains(p.getValue()) && members.add(p.getKey()))) {
       // children first, then theirs
     }
   }
@@ -116,8 +118,7 @@ final class ProcessTree {
     }
     try {
       String stat =
-          Files.readString(
-              PROC.resolve(process.pid() + "/stat"), StandardCharsets.ISO_8859_1);
+          Files.readString(PROC.resolve(process.pid() + "/stat"), StandardCharsets.ISO_8859_1);
       // "pid (name) S …": the name may hold anything, so count from its last parenthesis
       char state = stat.charAt(stat.lastIndexOf(')') + 2);
       return state != 'Z' && state != 'X';

@@ -29,19 +29,18 @@ final class Pump {
         Thread.ofPlatform()
             .daemon()
             .name(name)
-            .start(
-                () -> {
-                  try (from;
-                      to) {
-                    byte[] chunk = new byte[CHUNK];
-                    for (int n; (n = from.read(chunk)) >= 0; ) {
-                      to.write(chunk, 0, n);
-                      to.flush();
-                    }
-                  } catch (IOException _) {
-                    // One side has ended; closing the other one tells whoever reads or writes it.
-                  }
-                }));
+            .start(() -> {
+              try (from;
+                  to) {
+                byte[] chunk = new byte[CHUNK];
+                for (int n; (n = from.read(chunk)) >= 0; ) {
+                  to.write(chunk, 0, n);
+                  to.flush();
+                }
+              } catch (IOException _) {
+                // One side has ended; closing the other one tells whoever reads or writes it.
+              }
+            }));
   }
 
   /// Waits for the pump's end and returns whether it has come.

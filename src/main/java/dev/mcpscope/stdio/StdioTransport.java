@@ -136,7 +136,8 @@ public final class StdioTransport implements Transport {
         new Work("stderr", false, this::drainStderr),
         new Work("writer", false, this::write),
         // A platform thread: a virtual one that waits in a pipe costs a hop over the JDK's poller
-        // for each message, which is a third of a small call (docs/decisions/0002-stdio-threads.md).
+        // for each message, which is a third of a small call
+        // (docs/decisions/0002-stdio-threads.md).
         new Work("reader", true, this::read));
   }
 
@@ -173,7 +174,8 @@ public final class StdioTransport implements Transport {
     try {
       messages = RpcCodec.decode(buffer, offset, length, limits.message());
     } catch (JsonException e) {
-      // "The server MUST NOT write anything to its stdout that is not a valid MCP message", but many
+      // "The server MUST NOT write anything to its stdout that is not a valid MCP message", but
+      // many
       // do: a banner, a log line. Skipping it loses nothing; closing for it would lose everything.
       skippedLines.increment();
       LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
@@ -281,8 +283,7 @@ public final class StdioTransport implements Transport {
             awaitGone(stubborn, Deadline.after(closing.budget().kill()));
           });
       for (ProcessHandle survivor : left(closing)) {
-        closing.survivor(
-            new Survivor(survivor.pid(), survivor.info().command().orElse("?")));
+        closing.survivor(new Survivor(survivor.pid(), survivor.info().command().orElse("?")));
       }
     }
 
@@ -328,15 +329,14 @@ public final class StdioTransport implements Transport {
     CompletableFuture<?> all =
         CompletableFuture.allOf(
             processes.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new));
-    deadline.await(
-        nanos -> {
-          try {
-            all.get(nanos, TimeUnit.NANOSECONDS);
-            return true;
-          } catch (ExecutionException | TimeoutException e) {
-            return false;
-          }
-        });
+    deadline.await(nanos -> {
+      try {
+        all.get(nanos, TimeUnit.NANOSECONDS);
+        return true;
+      } catch (ExecutionException | TimeoutException e) {
+        return false;
+      }
+    });
   }
 
   private static String pids(List<ProcessHandle> processes) {
