@@ -147,7 +147,8 @@ class NothingLeftTest {
     NothingLeft.after(() -> {
       String server = "echo \\$\\$; exec sleep 302 >/dev/null 2>&1";
       String host = "MCP_SCOPE_CONNECTION=x sh -c \"" + server + "\" & echo $$; wait";
-      var shell = new ProcessBuilder("setsid", "sh", "-c", "sh -c '" + host + "' &").start();
+      var shell =
+          new ProcessBuilder("setsid", "sh", "-c", "sh -c '" + host + "' & read end").start();
       try (BufferedReader out = shell.inputReader()) {
         cleanups.add(endOf(out.readLine()));
         cleanups.add(endOf(out.readLine()));

@@ -291,7 +291,8 @@ final class Api {
                         session.getValue().stream().map(Api::scope).toList()))
                 .toList();
         return JsonObject.of(
-            "scopes", JsonArray.of(JsonObject.of("name", "host", "scopes", sessions)));
+            "scopes", JsonArray.of(JsonObject.of("name", "host", "scopes", sessions)),
+            "survivors", host.survivors().stream().map(CloseReport.Survivor::json).toList());
       }
       default -> throw new HttpError(400, "proof must be dump");
     }

@@ -97,7 +97,8 @@ public final class McpHost implements AutoCloseable {
             listener,
             new Events(listener::changed),
             new AtomicInteger(),
-            new AtomicLong());
+            new AtomicLong(),
+            new Survivors());
     this.owner = Thread.ofVirtual().name("host owner").start(this::run);
   }
 
@@ -187,6 +188,12 @@ public final class McpHost implements AutoCloseable {
     var all = new TreeMap<String, List<ConnectionStatus>>();
     sessions.forEach((id, session) -> all.put(id, session.statuses()));
     return all;
+  }
+
+  /// Returns the processes of closed connections that outlived SIGKILL and still run, the newest
+  /// hundred of them; never blocks.
+  public List<CloseReport.Survivor> survivors() {
+    return shared.survivors().list();
   }
 
   /// Ends the host: refuses what comes, and ends every session, in parallel. Returns when nothing is

@@ -87,12 +87,14 @@ final class Session {
   ///
   /// @param live counts the connections that run
   /// @param generations numbers them
+  /// @param survivors what closes could not end, for the operator
   record Shared(
       HostOptions options,
       HostListener listener,
       Events events,
       AtomicInteger live,
-      AtomicLong generations) {}
+      AtomicLong generations,
+      Survivors survivors) {}
 
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.host");
   private static final int MOST_COMMANDS = 256;
@@ -313,8 +315,11 @@ final class Session {
     CloseReport report = report(live);
     boolean lost = live.connection.state() instanceof ConnectionState.Failed && wasConnected(live);
     slot.failed = lost && slot.disconnects.isEmpty() ? live : null;
-    if (ending != null && report != null) {
-      reports.put(live.name, report);
+    if (report != null) {
+      report.survivors().forEach(shared.survivors()::add);
+      if (ending != null) {
+        reports.put(live.name, report);
+      }
     }
     slot.disconnects.forEach(answer -> answer.complete(Optional.ofNullable(report)));
     slot.disconnects.clear();

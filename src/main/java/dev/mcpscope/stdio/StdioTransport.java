@@ -283,7 +283,7 @@ public final class StdioTransport implements Transport {
             awaitGone(stubborn, Deadline.after(closing.budget().kill()));
           });
       for (ProcessHandle survivor : left(closing)) {
-        closing.survivor(new Survivor(survivor.pid(), survivor.info().command().orElse("?")));
+        closing.survivor(Survivor.of(survivor));
       }
     }
 

@@ -1,9 +1,11 @@
 package dev.mcpscope.transport;
 
-import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonObject;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /// What it took to end one connection, and what is left of it: nothing, unless it is named here.
@@ -54,8 +56,26 @@ public record CloseReport(
   /// A process that outlived SIGKILL.
   ///
   /// @param pid its process id
+  /// @param started when it started, which tells it from a later process with its number
   /// @param command what it runs, or "?" when the system does not say
-  public record Survivor(long pid, String command) {}
+  public record Survivor(long pid, Optional<Instant> started, String command) {
+
+    /// Describes a process.
+    public static Survivor of(ProcessHandle process) {
+      ProcessHandle.Info info = process.info();
+      return new Survivor(process.pid(), info.startInstant(), info.command().orElse("?"));
+    }
+
+    /// Returns the process as JSON.
+    public JsonObject json() {
+      return JsonObject.of("pid", pid, "command", command);
+    }
+
+    /// Returns whether it runs now.
+    public boolean runs() {
+      return ProcessHandle.of(pid).filter(p -> p.info().startInstant().equals(started)).isPresent();
+    }
+  }
 
   /// Copies the lists.
   public CloseReport {
@@ -72,32 +92,21 @@ public record CloseReport(
 
   /// Returns the report as JSON, durations in milliseconds.
   public JsonObject json() {
-    JsonObject json =
-        JsonObject.of(
-            "reason", reason,
-            "outcome", outcome.name().toLowerCase(java.util.Locale.ROOT),
-            "tookMs", millis(took));
-    json =
-        json.with(
-            "steps",
-            JsonArray.of(
-                steps.stream()
-                    .map(s -> JsonObject.of("name", s.name(), "tookMs", millis(s.took())))
-                    .toArray()));
-    if (exitCode.isPresent()) {
-      json = json.with("exitCode", exitCode.getAsInt());
-    }
-    return json.with("stderrTail", stderrTail)
-        .with("callsFailed", callsFailed)
-        .with("skippedLines", skippedLines)
-        .with(
-            "survivors",
-            JsonArray.of(
-                survivors.stream()
-                    .map(s -> JsonObject.of("pid", s.pid(), "command", s.command()))
-                    .toArray()))
-        .with("abandoned", abandoned)
-        .with("failures", failures);
+    return JsonObject.of(
+        "reason", reason,
+        "outcome", outcome.name().toLowerCase(Locale.ROOT),
+        "tookMs", millis(took),
+        "steps",
+            steps.stream()
+                .map(step -> JsonObject.of("name", step.name(), "tookMs", millis(step.took())))
+                .toList(),
+        "exitCode", exitCode.isPresent() ? exitCode.getAsInt() : null,
+        "stderrTail", stderrTail,
+        "callsFailed", callsFailed,
+        "skippedLines", skippedLines,
+        "survivors", survivors.stream().map(Survivor::json).toList(),
+        "abandoned", abandoned,
+        "failures", failures);
   }
 
   /// Milliseconds with one decimal: most steps take less than one.

@@ -1,0 +1,26 @@
+package dev.mcpscope.host;
+
+import dev.mcpscope.transport.CloseReport.Survivor;
+import java.util.ArrayDeque;
+import java.util.List;
+
+/// The processes that outlived SIGKILL, so that they are not forgotten with their connections. The
+/// newest are kept.
+final class Survivors {
+  private static final int MOST = 100;
+
+  private final ArrayDeque<Survivor> list = new ArrayDeque<>();
+
+  synchronized void add(Survivor survivor) {
+    if (list.size() == MOST) {
+      list.poll();
+    }
+    list.add(survivor);
+  }
+
+  /// Those that still run, oldest first; the others are forgotten.
+  synchronized List<Survivor> list() {
+    list.removeIf(survivor -> !survivor.runs());
+    return List.copyOf(list);
+  }
+}
