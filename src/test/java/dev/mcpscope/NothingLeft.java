@@ -23,11 +23,11 @@ import java.time.Duration;
 ///
 /// - A platform thread is joined, which takes as long as it must and no longer. What could pass is
 ///   one that ends by itself within the second: late, yet not left.
-/// - A virtual thread cannot be joined by its id, so the inventory is taken again, while all of them
-///   are RUNNABLE. One that waits for a channel, a lock, a queue or the clock is in another state
-///   and fails the test at the first look; one that runs on fails it after the second.
-/// - A process reaper that is still at work for a process that is gone is closing its pipes: the JDK
-///   does that right after `waitFor` has returned.
+/// - A virtual thread cannot be joined by its id, so the inventory is taken again, while all of
+///   them are RUNNABLE. One that waits for a channel, a lock, a queue or the clock is in another
+///   state and fails the test at the first look; one that runs on fails it after the second.
+/// - A process reaper that is still at work for a process that is gone is closing its pipes: the
+///   JDK does that right after `waitFor` has returned.
 ///
 /// A process or a scope fails the test at once. A descriptor gets no time of its own either, only
 /// that of the threads above, which may be the ones that close it.

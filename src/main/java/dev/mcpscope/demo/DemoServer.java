@@ -70,8 +70,8 @@ public final class DemoServer {
     this.halt = halt;
   }
 
-  /// Serves until `in` ends, then cancels the calls that still run and gives them time to leave, less
-  /// than a second. An interrupt does not end it, but the end of `in` does.
+  /// Serves until `in` ends, then cancels the calls that still run and gives them time to leave,
+  /// less than a second. An interrupt does not end it, but the end of `in` does.
   ///
   /// @return the exit code for the process: 0
   /// @throws IOException when `in` cannot be read
@@ -94,8 +94,8 @@ public final class DemoServer {
     return 0;
   }
 
-  /// Reads up to a newline; what is longer than the limit is cut off just behind it, for the codec to
-  /// refuse.
+  /// Reads up to a newline; what is longer than the limit is cut off just behind it, for the codec
+  /// to refuse.
   private static byte[] readLine(InputStream in) throws IOException {
     var line = new ByteArrayOutputStream();
     for (int b; (b = in.read()) != '\n'; ) {

@@ -28,12 +28,13 @@ import java.util.stream.Stream;
 /// What this JVM holds at one instant, by identity: one thing that leaked and another that ended
 /// make zero, so counts prove nothing.
 ///
-/// Left out is what the JDK starts and opens for itself when it likes ([#OWN_THREADS], [#OWN_POOLS],
-/// [#OWN_FILES]). What it opens once and keeps, the pollers of virtual threads among them, is opened
-/// before the first inventory ([FirstUse]): so a selector, which looks just like one, cannot hide.
+/// Left out is what the JDK starts and opens for itself when it likes ([#OWN_THREADS],
+/// [#OWN_POOLS], [#OWN_FILES]). What it opens once and keeps, the pollers of virtual threads among
+/// them, is opened before the first inventory ([FirstUse]): so a selector, which looks just like
+/// one, cannot hide.
 ///
-/// Not seen: descriptors where there is no `/proc/self/fd` (the set is empty), and a daemon that has
-/// left our process tree *and* wiped its environment. Any thread may take an inventory.
+/// Not seen: descriptors where there is no `/proc/self/fd` (none are listed), and a daemon that
+/// has left our process tree *and* wiped its environment. Any thread may take an inventory.
 ///
 /// @param threads by id
 /// @param scopes the open ones, by the JDK's id for them
@@ -146,8 +147,8 @@ public record Inventory(
         .toList();
   }
 
-  /// A process that left our tree by a double fork still carries the cookie of its connection. So do
-  /// the children of another mcp-scope on this machine: what hangs below a stranger is the
+  /// A process that left our tree by a double fork still carries the cookie of its connection. So
+  /// do the children of another mcp-scope on this machine: what hangs below a stranger is the
   /// stranger's, while an orphan hangs below pid 1 or one of our own ancestors.
   private static Map<String, String> heldProcesses() {
     ProcessHandle self = ProcessHandle.current();
@@ -225,8 +226,8 @@ public record Inventory(
     }
   }
 
-  /// In a class of its own, because another thread runs this code while the outer class waits for it
-  /// in its initializer.
+  /// In a class of its own, because another thread runs this code while the outer class waits for
+  /// it in its initializer.
   private static final class FirstUse {
 
     /// Makes the JDK open what it keeps: a virtual thread that waits for a socket, and closes it,

@@ -73,8 +73,8 @@ public final class ThreadDump {
     scopes = scopesIn("", open.collect(groupingBy(c -> scopeAbove(c, byId))), names);
   }
 
-  /// Makes the JVM write a dump and reads it. Blocks for some milliseconds, for longer with thousands
-  /// of threads; the others run on meanwhile.
+  /// Makes the JVM write a dump and reads it. Blocks for some milliseconds, half a second with ten
+  /// thousand threads; the others run on meanwhile.
   ///
   /// @throws IOException if the dump cannot be written to the temporary directory, is not of the
   ///     shape that JDK 25 gives it, or is longer than 64 MiB (some 50,000 threads)
@@ -101,6 +101,7 @@ public final class ThreadDump {
         for (JsonValue thread : container.array("threads")) {
           threads.add(thread((JsonObject) thread, nameOf(id)));
         }
+        threads.removeIf(thread -> thread.state().equals("TERMINATED")); // it ended meanwhile
         threads.sort(Comparator.comparingLong(ThreadInfo::tid));
         String parent = container.optionalString("parent").orElse("");
         long owner = number(container, "owner");
@@ -189,7 +190,7 @@ public final class ThreadDump {
   }
 
   /// `connection/s1/a/b#1/jdk.internal.misc.ThreadFlock$ThreadContainerImpl@687080dc` was given the
-  /// name `connection/s1/a/b#1`; a nameless one is just `java.util.concurrent.ThreadPoolExecutor@30`.
+  /// name `connection/s1/a/b#1`; a nameless one is `java.util.concurrent.ThreadPoolExecutor@30`.
   private static String nameOf(String id) {
     int end = id.lastIndexOf('/');
     return end < 0 ? id : id.substring(0, end);

@@ -1,0 +1,573 @@
+package dev.mcpscope;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonReader;
+import dev.mcpscope.json.JsonValue;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.io.OutputStream;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.core.TokenStreamFactory;
+
+/// An MCP server that behaves, but for the faults it is told: a real process with real pipes.
+///
+/// ```java
+/// McpClient.open(ScriptedServer.with(new Fault.DiesOn("tools/call", 3, "disk full")));
+/// ```
+///
+/// A [Fault] is data: it travels to the process on its command line. The engine asks each fault at a
+/// few moments (start, request, before a line is written, end of input) whether it acts; a new fault
+/// is a record and a `case`. What is said and what is heard goes through a [Wire], so that another
+/// transport needs another wire and no other engine.
+///
+/// Its tools: `echo {text}`; `pid`; `received`, every message so far, one a line; `never`, which
+/// is not answered; `progress {count, everyMs}`, which is answered after the last one if there is a
+/// count, and goes on for ever if not. It ends by itself after a minute, lest a failed test leave it.
+public final class ScriptedServer {
+
+  /// One way to misbehave.
+  public sealed interface Fault extends Serializable {
+
+    /// Ends before it has read anything.
+    record ExitsAtStart(int code, String stderr) implements Fault {}
+
+    /// Ends when a message of this method arrives, without an answer.
+    record DiesOn(String method, int code, String stderr) implements Fault {}
+
+    /// Answers this method, and ends at once.
+    record DiesAfter(String method, int code) implements Fault {}
+
+    /// Never answers this method.
+    record Silent(String method) implements Fault {}
+
+    /// Writes this line to stdout at the start, and before each of its messages.
+    record Noise(String line) implements Fault {}
+
+    /// Answers calls of a tool with a line of this many bytes.
+    record AnswerOf(int bytes) implements Fault {}
+
+    /// Answers this method with an error.
+    record Error(String method, int code, String message) implements Fault {}
+
+    /// Answers this method with a result that is no object.
+    record ResultIsText(String method) implements Fault {}
+
+    /// Claims this version of the protocol.
+    record Speaks(String version) implements Fault {}
+
+    /// Takes no message any more after one of this method; "" from the start.
+    record StopsReading(String after) implements Fault {}
+
+    /// Writes this many bytes to stderr before it answers a call of a tool.
+    record FloodsStderr(int bytes) implements Fault {}
+
+    /// Sends a request of this method as soon as it is initialized.
+    record Asks(String method) implements Fault {}
+
+    /// Sends so many pings at once when a tool is called.
+    record AsksTooMuch(int pings) implements Fault {}
+
+    /// Sends so many reports of progress at once before it answers the call of a tool.
+    record FloodsProgress(int reports) implements Fault {}
+
+    /// What needs no number.
+    enum Quirk implements Fault {
+      /// Answers unknown ids, null, and a string that looks like the id, before the right one.
+      UNKNOWN_IDS_FIRST,
+      /// Each page of its tools names a next one.
+      CURSOR_NEVER_ENDS,
+      /// Each page of its tools names the same next one.
+      CURSOR_REPEATS,
+      /// Goes on at SIGTERM.
+      IGNORES_SIGTERM,
+      /// Goes on when its input ends.
+      IGNORES_EOF,
+      /// Has a child that keeps stdin, stdout and stderr, and lives on.
+      GRANDCHILD_HOLDS_STDOUT,
+      /// Has started a daemon, by a double fork, that holds stdout and lives on.
+      DAEMON,
+      /// As above, and the daemon's environment is empty.
+      DAEMON_WITH_CLEAN_ENVIRONMENT,
+      /// Closes stderr at the start.
+      CLOSES_STDERR,
+      /// Closes stdout when a tool is called, and lives on.
+      CLOSES_STDOUT,
+      /// Sends `notifications/tools/list_changed` before it answers `initialize`.
+      NOTIFIES_FIRST,
+      /// Answers two calls of tools at once, in one array.
+      ANSWERS_IN_PAIRS,
+      /// Writes a line that is no UTF-8 before each of its messages.
+      NOISE_IS_NOT_UTF8,
+      /// Answers calls of tools with text that is no UTF-8.
+      ANSWER_IS_NOT_UTF8,
+      /// Answers calls of tools with JSON that is nested too deep.
+      ANSWER_IS_TOO_DEEP,
+      /// Repeats on stderr what it reads.
+      TELLS_STDERR
+    }
+  }
+
+  /// The way back to the client.
+  interface Wire {
+    /// Sends bytes and the end of a message, all at once.
+    void send(byte[] message);
+
+    /// Closes the way, while the server lives on.
+    void close();
+  }
+
+  private static final Duration LIFE = Duration.ofMinutes(1);
+
+  private final List<Fault> faults;
+  private final Wire wire;
+  private final List<String> received = new ArrayList<>();
+  private JsonValue firstOfPair;
+
+  private ScriptedServer(List<Fault> faults, Wire wire) {
+    this.faults = faults;
+    this.wire = wire;
+  }
+
+  /// Returns how to start a server with these faults, and otherwise a good one.
+  public static ServerSpec.Stdio with(Fault... faults) {
+    String classPath =
+        Stream.of(ScriptedServer.class, JsonValue.class, TokenStreamFactory.class)
+            .map(ScriptedServer::home)
+            .distinct()
+            .collect(Collectors.joining(System.getProperty("path.separator")));
+    return ServerSpec.stdio(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-Xshare:auto",
+        "-cp",
+        classPath,
+        ScriptedServer.class.getName(),
+        encode(faults),
+        Arrays.toString(faults)); // for people who look at a list of processes
+  }
+
+  private static String home(Class<?> type) {
+    try {
+      return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String encode(Fault[] faults) {
+    var bytes = new ByteArrayOutputStream();
+    try (var out = new ObjectOutputStream(bytes)) {
+      out.writeObject(faults);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return Base64.getEncoder().encodeToString(bytes.toByteArray());
+  }
+
+  private static Fault[] decode(String text) throws IOException, ClassNotFoundException {
+    var bytes = new ByteArrayInputStream(Base64.getDecoder().decode(text));
+    try (var in = new ObjectInputStream(bytes)) {
+      return (Fault[]) in.readObject();
+    }
+  }
+
+  /// The process.
+  public static void main(String[] args) throws Exception {
+    Thread.ofPlatform().daemon().start(ScriptedServer::endAfterLife);
+    var server = new ScriptedServer(List.of(decode(args[0])), new Stdout());
+    for (Fault fault : server.faults) {
+      server.started(fault);
+    }
+    if (!server.has(new Fault.StopsReading(""))) {
+      server.read();
+    }
+    server.inputEnded();
+  }
+
+  private static void endAfterLife() {
+    pause(LIFE.toMillis());
+    Runtime.getRuntime().halt(99);
+  }
+
+  private void read() throws Exception {
+    var in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
+    for (String line; (line = in.readLine()) != null; ) {
+      received.add(line);
+      if (has(Fault.Quirk.TELLS_STDERR)) {
+        System.err.println(line);
+      }
+      JsonObject message = (JsonObject) JsonReader.read(line, JsonLimits.defaults());
+      if (message.has("method")) { // else an answer to one of our requests
+        String method = message.string("method");
+        received(method, message);
+        if (has(new Fault.StopsReading(method))) {
+          return;
+        }
+      }
+    }
+  }
+
+  private void inputEnded() {
+    boolean reads = faults.stream().noneMatch(Fault.StopsReading.class::isInstance);
+    if (!reads || has(Fault.Quirk.IGNORES_EOF)) {
+      waitForEver();
+    }
+    Runtime.getRuntime().halt(0); // no exit: a shutdown hook may be there to hold it up
+  }
+
+  // The moments at which a fault may act.
+
+  private void started(Fault fault) throws IOException {
+    switch (fault) {
+      case Fault.ExitsAtStart(int code, String stderr) -> die(code, stderr);
+      case Fault.Noise(String line) -> wire.send(line.getBytes(UTF_8));
+      case Fault.Quirk quirk -> {
+        switch (quirk) {
+          case IGNORES_SIGTERM ->
+              Runtime.getRuntime().addShutdownHook(new Thread(ScriptedServer::waitForEver));
+          case GRANDCHILD_HOLDS_STDOUT -> new ProcessBuilder("sleep", "60").inheritIO().start();
+          case DAEMON -> startDaemon("setsid");
+          case DAEMON_WITH_CLEAN_ENVIRONMENT -> startDaemon("env -i $(which setsid)");
+          case CLOSES_STDERR -> System.err.close();
+          default -> {}
+        }
+      }
+      default -> {}
+    }
+  }
+
+  /// The subshell ends, and what it has started belongs to nobody: it tells its pid and lives on.
+  private static void startDaemon(String by) throws IOException {
+    Process shell =
+        new ProcessBuilder("sh", "-c", "(" + by + " sh -c 'echo $$ >&2; exec sleep 60' &)")
+            .redirectOutput(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try (var in = shell.errorReader()) {
+      System.err.println("daemon " + in.readLine());
+    }
+  }
+
+  private void received(String method, JsonObject message) throws JsonException {
+    JsonValue id = message.get("id");
+    for (Fault fault : faults) {
+      if (isSpoiltBy(fault, method, id)) {
+        return;
+      }
+    }
+    JsonObject params = message.optionalObject("params").orElse(JsonObject.EMPTY);
+    serve(method, id, params);
+    for (Fault fault : faults) {
+      if (fault instanceof Fault.DiesAfter(String last, int code) && last.equals(method)) {
+        die(code, "");
+      }
+    }
+  }
+
+  /// Returns whether the fault has taken the place of an answer.
+  private boolean isSpoiltBy(Fault fault, String method, JsonValue id) {
+    boolean tool = method.equals("tools/call");
+    return switch (fault) {
+      case Fault.DiesOn(String on, int code, String stderr) when on.equals(method) ->
+          die(code, stderr);
+      case Fault.Silent(String on) -> on.equals(method);
+      case Fault.Error(String on, int code, String text) when on.equals(method) ->
+          send("id", id, "error", JsonObject.of("code", code, "message", text));
+      case Fault.ResultIsText(String on) when on.equals(method) ->
+          send("id", id, "result", "a text");
+      case Fault.AnswerOf(int bytes) when tool -> answer(id, "x".repeat(bytes - overhead(id)));
+      case Fault.FloodsStderr(int bytes) when tool -> {
+        for (int i = 0; i < bytes / 1024; i++) {
+          System.err.print("e".repeat(1023) + "\n");
+        }
+        yield false;
+      }
+      case Fault.AsksTooMuch(int pings) when tool -> sendPings(pings);
+      case Fault.FloodsProgress(int reports) when tool -> {
+        for (int i = 1; i <= reports; i++) {
+          progress(id, i);
+        }
+        yield false;
+      }
+      case Fault.Quirk quirk -> isSpoiltBy(quirk, method, id);
+      default -> false;
+    };
+  }
+
+  private boolean isSpoiltBy(Fault.Quirk quirk, String method, JsonValue id) {
+    boolean tool = method.equals("tools/call");
+    switch (quirk) {
+      case NOTIFIES_FIRST -> {
+        if (method.equals("initialize")) {
+          send("method", "notifications/tools/list_changed");
+        }
+      }
+      case UNKNOWN_IDS_FIRST -> {
+        if (id != null) {
+          for (Object wrong : new Object[] {-1, 4711, "none", null, id.toString(), 1.5, 1e300}) {
+            send("id", wrong, "result", JsonObject.EMPTY);
+          }
+        }
+      }
+      case CLOSES_STDOUT -> {
+        if (tool) {
+          wire.close();
+          return true;
+        }
+      }
+      case ANSWERS_IN_PAIRS -> {
+        return tool && answerPair(id);
+      }
+      case ANSWER_IS_NOT_UTF8 -> {
+        if (tool) {
+          String answer = message("id", id, "result", content("\u00ff\u00fe")).toString();
+          wire.send(answer.getBytes(ISO_8859_1));
+          return true;
+        }
+      }
+      case ANSWER_IS_TOO_DEEP -> {
+        if (tool) {
+          String deep = "[".repeat(2_000) + "]".repeat(2_000);
+          return sendRaw(
+              "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":{\"deep\":" + deep + "}}");
+        }
+      }
+      default -> {}
+    }
+    return false;
+  }
+
+  private boolean answerPair(JsonValue id) {
+    if (firstOfPair == null) {
+      firstOfPair = id;
+    } else {
+      sendRaw(
+          JsonArray.of(
+                  message("id", firstOfPair, "result", content("first")),
+                  message("id", id, "result", content("second")))
+              .toString());
+    }
+    return true;
+  }
+
+  private boolean sendPings(int count) {
+    JsonValue[] pings = new JsonValue[count];
+    for (int i = 0; i < count; i++) {
+      pings[i] = message("id", "ping " + i, "method", "ping");
+    }
+    sendRaw(JsonArray.of((Object[]) pings).toString());
+    return true;
+  }
+
+  // What a good server does.
+
+  private void serve(String method, JsonValue id, JsonObject params) throws JsonException {
+    switch (method) {
+      case "initialize" ->
+          send(
+              "id",
+              id,
+              "result",
+              JsonObject.of(
+                  "protocolVersion",
+                  version(params),
+                  "capabilities",
+                  JsonObject.of("tools", JsonObject.EMPTY),
+                  "serverInfo",
+                  JsonObject.of("name", "scripted", "version", "1")));
+      case "notifications/initialized" -> {
+        for (Fault fault : faults) {
+          if (fault instanceof Fault.Asks(String asked)) {
+            send("id", "ours", "method", asked);
+          }
+        }
+      }
+      case "ping" -> send("id", id, "result", JsonObject.EMPTY);
+      case "tools/list" -> send("id", id, "result", page(params));
+      case "tools/call" ->
+          call(params.string("name"), id, params.optionalObject("arguments").orElseThrow());
+      default -> {
+        if (id != null) {
+          send("id", id, "error", JsonObject.of("code", -32601, "message", "no " + method));
+        }
+      }
+    }
+  }
+
+  private String version(JsonObject params) throws JsonException {
+    for (Fault fault : faults) {
+      if (fault instanceof Fault.Speaks(String version)) {
+        return version;
+      }
+    }
+    return params.string("protocolVersion");
+  }
+
+  private JsonObject page(JsonObject params) throws JsonException {
+    String cursor = params.optionalString("cursor").orElse("");
+    if (has(Fault.Quirk.CURSOR_NEVER_ENDS)) {
+      return tools("tool" + cursor.length()).with("nextCursor", cursor + "x");
+    }
+    if (has(Fault.Quirk.CURSOR_REPEATS)) {
+      return tools("tool").with("nextCursor", "x");
+    }
+    return cursor.isEmpty() // two pages, so that each test shows that both are read
+        ? tools("echo", "pid", "received").with("nextCursor", "page 2")
+        : tools("never", "progress");
+  }
+
+  private static JsonObject tools(String... names) {
+    return JsonObject.of(
+        "tools",
+        JsonArray.of(
+            Stream.of(names)
+                .map(name ->
+                    JsonObject.of("name", name, "inputSchema", JsonObject.of("type", "object")))
+                .toArray()));
+  }
+
+  private void call(String tool, JsonValue id, JsonObject arguments) throws JsonException {
+    switch (tool) {
+      case "echo" -> answer(id, arguments.string("text"));
+      case "pid" -> answer(id, Long.toString(ProcessHandle.current().pid()));
+      case "received" -> answer(id, String.join("\n", received));
+      case "never" -> {}
+      case "progress" -> Thread.ofPlatform().daemon().start(() -> progressAndAnswer(id, arguments));
+      default -> send("id", id, "result", content("no such tool").with("isError", true));
+    }
+  }
+
+  private void progressAndAnswer(JsonValue id, JsonObject arguments) {
+    try {
+      long count = arguments.optionalInteger("count").orElse(Long.MAX_VALUE);
+      for (long i = 1; i <= count; i++) {
+        pause(arguments.integer("everyMs"));
+        progress(id, i);
+      }
+      answer(id, "done");
+    } catch (JsonException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  // What it says.
+
+  /// The client's token is the id of its call.
+  private void progress(JsonValue id, long progress) {
+    JsonObject params = JsonObject.of("progressToken", id, "progress", progress);
+    send("method", "notifications/progress", "params", params);
+  }
+
+  private boolean answer(JsonValue id, String text) {
+    return send("id", id, "result", content(text));
+  }
+
+  private static JsonObject content(String text) {
+    return JsonObject.of("content", JsonArray.of(JsonObject.of("type", "text", "text", text)));
+  }
+
+  private static int overhead(JsonValue id) {
+    return message("id", id, "result", content("")).toString().length();
+  }
+
+  private boolean send(Object... namesAndValues) {
+    return sendRaw(message(namesAndValues).toString());
+  }
+
+  private boolean sendRaw(String json) {
+    for (Fault fault : faults) {
+      if (fault instanceof Fault.Noise(String line)) {
+        wire.send(line.getBytes(UTF_8));
+      } else if (fault == Fault.Quirk.NOISE_IS_NOT_UTF8) {
+        wire.send("{\"text\":\"\u00ff\u00fe\"}".getBytes(ISO_8859_1));
+      }
+    }
+    wire.send(json.getBytes(UTF_8));
+    return true;
+  }
+
+  private static JsonObject message(Object... namesAndValues) {
+    JsonObject message = JsonObject.of("jsonrpc", "2.0");
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      message = message.with((String) namesAndValues[i], namesAndValues[i + 1]);
+    }
+    return message;
+  }
+
+  private boolean has(Fault fault) {
+    return faults.contains(fault);
+  }
+
+  private static boolean die(int code, String stderr) {
+    System.err.print(stderr);
+    System.err.flush();
+    Runtime.getRuntime().halt(code);
+    return true;
+  }
+
+  private static void waitForEver() {
+    try {
+      new CountDownLatch(1).await();
+    } catch (InterruptedException e) {
+      Runtime.getRuntime().halt(98);
+    }
+  }
+
+  private static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Runtime.getRuntime().halt(98);
+    }
+  }
+
+  /// A line is one write, so that those of two threads never mix.
+  private static final class Stdout implements Wire {
+    private final OutputStream out = new FileOutputStream(FileDescriptor.out);
+
+    @Override
+    public synchronized void send(byte[] message) {
+      byte[] line = Arrays.copyOf(message, message.length + 1);
+      line[message.length] = '\n';
+      try {
+        out.write(line);
+      } catch (IOException e) {
+        // The client has gone; so will this process, when it reads the end of its input.
+      }
+    }
+
+    @Override
+    public synchronized void close() {
+      try {
+        out.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}
