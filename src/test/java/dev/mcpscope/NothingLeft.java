@@ -64,9 +64,11 @@ public final class NothingLeft implements AutoCloseable {
   /// @throws AssertionError naming every leftover
   @Override
   public void close() {
+    boolean reaping = isReaping(); // asked first: what it closes after this may still be listed
     Inventory now = inventory();
     long end = System.nanoTime() + ENDING.toNanos();
-    while (isEnding(now, end) && System.nanoTime() < end) {
+    while (isEnding(now, reaping, end) && System.nanoTime() < end) {
+      reaping = isReaping();
       now = inventory();
     }
     Leftovers leftovers = now.since(before);
@@ -77,7 +79,7 @@ public final class NothingLeft implements AutoCloseable {
 
   /// Returns whether another look may show less: no process or scope is left, and what else is
   /// belongs to threads that are ending.
-  private boolean isEnding(Inventory now, long end) {
+  private boolean isEnding(Inventory now, boolean reaping, long end) {
     Leftovers leftovers = now.since(before);
     if (leftovers.isEmpty()
         || !before.processes().keySet().containsAll(now.processes().keySet())
@@ -85,7 +87,7 @@ public final class NothingLeft implements AutoCloseable {
       return false;
     }
     if (leftovers.threads().isEmpty()) {
-      return isReaping();
+      return reaping;
     }
     boolean ending = true;
     for (ThreadInfo thread : leftovers.threads()) {

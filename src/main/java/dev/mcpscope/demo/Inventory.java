@@ -163,11 +163,11 @@ public record Inventory(
         .filter(p -> !adopters.contains(p.pid()) && carriesCookie(p.pid()))
         .forEach(p -> carriers.put(p.pid(), p));
     for (ProcessHandle carrier : carriers.values()) {
-      ProcessHandle top = carrier;
-      while (carriers.containsKey(parent(top))) {
-        top = carriers.get(parent(top));
+      long above = parent(carrier);
+      while (carriers.containsKey(above)) {
+        above = parent(carriers.get(above));
       }
-      if (adopters.contains(parent(top))) {
+      if (adopters.contains(above)) {
         put(held, carrier);
       }
     }
@@ -175,7 +175,7 @@ public record Inventory(
   }
 
   private static long parent(ProcessHandle process) {
-    return process.parent().map(ProcessHandle::pid).orElse(1L);
+    return process.parent().map(ProcessHandle::pid).orElse(0L);
   }
 
   private static void put(Map<String, String> held, ProcessHandle process) {
