@@ -253,7 +253,8 @@ class NothingLeftTest {
   private void leaveDaemon() throws Exception {
     String daemon = "sleep 301 </dev/null >/dev/null 2>&1 & echo $!";
     var builder = new ProcessBuilder("setsid", "sh", "-c", daemon);
-    builder.environment().put("MCP_SCOPE_CONNECTION", UUID.randomUUID().toString());
+    String cookie = ProcessHandle.current().pid() + "-" + UUID.randomUUID();
+    builder.environment().put("MCP_SCOPE_CONNECTION", cookie);
     Process shell = builder.start();
     try (BufferedReader out = shell.inputReader()) {
       cleanups.add(endOf(out.readLine()));

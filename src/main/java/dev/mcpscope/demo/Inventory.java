@@ -16,10 +16,8 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
@@ -39,16 +37,13 @@ import java.util.stream.Stream;
 /// @param threads by id
 /// @param scopes the open ones, by the JDK's id for them
 /// @param processes this JVM's descendants and, on Linux, each process that carries the cookie of a
-///     connection and is not another program's child; by pid and start
+///     connection of this JVM; by pid and start
 /// @param descriptors by number and what they lead to, such as `17 -> pipe:[993]`
 public record Inventory(
     Map<Long, ThreadInfo> threads,
     Map<String, Scope> scopes,
     Map<String, String> processes,
     Map<String, String> descriptors) {
-
-  /// A row of a table: how much there was and is.
-  public record Count(String what, int before, int after) {}
 
   /// How the names of threads begin that the JDK starts late.
   private static final List<String> OWN_THREADS =
@@ -70,7 +65,9 @@ public record Inventory(
               + Pattern.quote(System.getProperty("java.home"))
               + "/.+");
 
-  private static final String COOKIE = "\0MCP_SCOPE_CONNECTION=";
+  /// How a connection of this JVM marks its processes; a double fork does not lose it.
+  private static final String COOKIE =
+      "\0MCP_SCOPE_CONNECTION=" + ProcessHandle.current().pid() + "-";
 
   /// Looks at everything; takes some ten milliseconds.
   ///
@@ -95,26 +92,8 @@ public record Inventory(
     }
   }
 
-  /// What one inventory has and an earlier one had not.
-  ///
-  /// @param threads the new ones
-  /// @param lines every leftover, of whatever kind, in a line of plain words
-  /// @param counts how much there was and is
-  public record Leftovers(List<ThreadInfo> threads, List<String> lines, List<Count> counts) {
-
-    /// Returns whether there is nothing.
-    public boolean isEmpty() {
-      return lines.isEmpty();
-    }
-
-    @Override
-    public String toString() {
-      return String.join("\n", lines);
-    }
-  }
-
   /// Returns what is here and was not there.
-  public Leftovers since(Inventory before) {
+  Leftovers since(Inventory before) {
     var added = added(before.threads, threads);
     var lines = new ArrayList<String>();
     for (ThreadInfo t : added) {
@@ -134,10 +113,10 @@ public record Inventory(
         added,
         List.copyOf(lines),
         List.of(
-            new Count("threads", before.threads.size(), threads.size()),
-            new Count("scopes", before.scopes.size(), scopes.size()),
-            new Count("processes", before.processes.size(), processes.size()),
-            new Count("descriptors", before.descriptors.size(), descriptors.size())));
+            new Leftovers.Count("threads", before.threads.size(), threads.size()),
+            new Leftovers.Count("scopes", before.scopes.size(), scopes.size()),
+            new Leftovers.Count("processes", before.processes.size(), processes.size()),
+            new Leftovers.Count("descriptors", before.descriptors.size(), descriptors.size())));
   }
 
   private static <K, V> List<V> added(Map<K, V> before, Map<K, V> after) {
@@ -147,35 +126,13 @@ public record Inventory(
         .toList();
   }
 
-  /// A process that left our tree by a double fork still carries the cookie of its connection. So
-  /// do the children of another mcp-scope on this machine: what hangs below a stranger is the
-  /// stranger's, while an orphan hangs below pid 1 or one of our own ancestors.
   private static Map<String, String> heldProcesses() {
-    ProcessHandle self = ProcessHandle.current();
     var held = new HashMap<String, String>();
-    self.descendants().forEach(child -> put(held, child));
-    var adopters = new HashSet<>(Set.of(1L));
-    for (var p = Optional.of(self); p.isPresent(); p = p.get().parent()) {
-      adopters.add(p.get().pid());
-    }
-    var carriers = new HashMap<Long, ProcessHandle>();
+    ProcessHandle.current().descendants().forEach(child -> put(held, child));
     ProcessHandle.allProcesses()
-        .filter(p -> !adopters.contains(p.pid()) && carriesCookie(p.pid()))
-        .forEach(p -> carriers.put(p.pid(), p));
-    for (ProcessHandle carrier : carriers.values()) {
-      long above = parent(carrier);
-      while (carriers.containsKey(above)) {
-        above = parent(carriers.get(above));
-      }
-      if (adopters.contains(above)) {
-        put(held, carrier);
-      }
-    }
+        .filter(process -> carriesCookie(process.pid()))
+        .forEach(carrier -> put(held, carrier));
     return Map.copyOf(held);
-  }
-
-  private static long parent(ProcessHandle process) {
-    return process.parent().map(ProcessHandle::pid).orElse(0L);
   }
 
   private static void put(Map<String, String> held, ProcessHandle process) {

@@ -184,8 +184,8 @@ public final class Tour {
   }
 
   private void nothingLeft(Inventory before) throws IOException {
-    Inventory.Leftovers left = Inventory.take().since(before);
-    for (Inventory.Count count : left.counts()) {
+    Leftovers left = Leftovers.since(before);
+    for (Leftovers.Count count : left.counts()) {
       say("    %-12s %3d before, %3d after".formatted(count.what(), count.before(), count.after()));
     }
     left.lines().forEach(line -> say("    left: " + line));

@@ -6,7 +6,7 @@ import java.util.UUID;
 
 /// What a server sees of the host's environment: enough to run, and no secrets.
 final class ChildEnvironment {
-  /// Marks every process of a connection, whoever its parent is by now.
+  /// Marks every process of a connection, whoever its parent is by now: `HOSTPID-UUID`.
   static final String COOKIE = "MCP_SCOPE_CONNECTION";
 
   /// Passed on from the host when set there; the list of the specification's own SDKs, and what
@@ -47,7 +47,7 @@ final class ChildEnvironment {
   static String fill(Map<String, String> environment, Map<String, String> wanted) {
     environment.keySet().retainAll(INHERITED);
     environment.putAll(wanted);
-    String value = UUID.randomUUID().toString();
+    String value = ProcessHandle.current().pid() + "-" + UUID.randomUUID();
     environment.put(COOKIE, value);
     return COOKIE + "=" + value;
   }
