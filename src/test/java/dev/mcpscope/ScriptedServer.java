@@ -40,14 +40,15 @@ import tools.jackson.core.TokenStreamFactory;
 /// McpClient.open(ScriptedServer.with(new Fault.DiesOn("tools/call", 3, "disk full")));
 /// ```
 ///
-/// A [Fault] is data: it travels to the process on its command line. The engine asks each fault at a
-/// few moments (start, request, before a line is written, end of input) whether it acts; a new fault
-/// is a record and a `case`. What is said and what is heard goes through a [Wire], so that another
-/// transport needs another wire and no other engine.
+/// A [Fault] is data: it travels to the process on its command line. The engine asks each fault at
+/// a few moments (start, request, before a line is written, end of input) whether it acts; a new
+/// fault is a record and a `case`. What is said goes through a [Wire], so that another transport
+/// needs another wire and no other engine.
 ///
-/// Its tools: `echo {text}`; `pid`; `received`, every message so far, one a line; `never`, which
-/// is not answered; `progress {count, everyMs}`, which is answered after the last one if there is a
-/// count, and goes on for ever if not. It ends by itself after a minute, lest a failed test leave it.
+/// Its tools: `echo {text}`; `pid`; `received`, every message so far, one a line; `never`, which is
+/// not answered; `progress {count, everyMs}`, which is answered after the last one if there is a
+/// count, and goes on for ever if not. The process ends by itself after a minute, lest a failed
+/// test leave it.
 public final class ScriptedServer {
 
   /// One way to misbehave.
@@ -262,15 +263,12 @@ public final class ScriptedServer {
     }
   }
 
-  /// The subshell ends, and what it has started belongs to nobody: it tells its pid and lives on.
+  /// The subshell ends, and what it has started belongs to nobody. It tells its pid through a pipe
+  /// of the shell's, so that it stands when the shell ends; then it takes the server's stdout.
   private static void startDaemon(String by) throws IOException {
-    Process shell =
-        new ProcessBuilder("sh", "-c", "(" + by + " sh -c 'echo $$ >&2; exec sleep 60' &)")
-            .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-            .start();
-    try (var in = shell.errorReader()) {
-      System.err.println("daemon " + in.readLine());
-    }
+    String daemon = by + " sh -c 'echo $$; exec >&3 3>&-; exec sleep 60'";
+    String script = "exec 3>&1; (" + daemon + " &) | { read pid; echo daemon $pid >&2; }";
+    new ProcessBuilder("sh", "-c", script).inheritIO().start().onExit().join();
   }
 
   private void received(String method, JsonObject message) throws JsonException {

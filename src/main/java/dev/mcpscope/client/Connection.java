@@ -58,7 +58,10 @@ public final class Connection {
 
     record Welcomed(Throwable failure) implements Mail {}
 
-    /// A subtask has ended; the only one whose failure says something new is the handshake.
+    record Handshaken(Throwable failure) implements Mail {}
+
+    /// Another subtask has ended. Why the connection was lost is told by [Lost], before that; a
+    /// failure here is a defect.
     record Ended(String task, Throwable failure) implements Mail {}
   }
 
@@ -83,7 +86,7 @@ public final class Connection {
 
   // written by the owner only, read by any thread
   private volatile ConnectionState state = new ConnectionState.Connecting("start");
-  private volatile Guest guest; // the one that runs, or the last one
+  private volatile Guest guest; // the one that runs, or the last one; set before it starts
 
   // the owner's own
   private Transport transport;
@@ -91,7 +94,9 @@ public final class Connection {
   private Calls calls;
   private McpClient client;
   private List<Tool> tools;
-  private boolean welcomed;
+  private boolean handshaken; // the handshake has ended, well or not
+  private boolean welcomed; // onConnect has returned
+  private End gone; // set when the server goes in the middle of the handshake
 
   /// Creates a connection that does nothing yet.
   ///
@@ -194,7 +199,7 @@ public final class Connection {
       }
     }
     scope.fork("handlers", handlers::run, t -> new Mail.Ended("handlers", t));
-    scope.fork("handshake", this::handshake, t -> new Mail.Ended("handshake", t));
+    scope.fork("handshake", this::handshake, Mail.Handshaken::new);
   }
 
   private Transport openTransport() throws IOException {
@@ -226,53 +231,86 @@ public final class Connection {
   /// Waits for the mail that ends the connection. Until it is connected, time ends it too.
   private End serve(TaskScope<Mail> scope) throws InterruptedException {
     Deadline deadline = Deadline.after(options.connectTimeout());
-    while (true) {
-      switch (scope.take(deadline)) {
-        case null -> {
-          return failed(
-              new CallTimeoutException(
-                  server
-                      + ": not connected within "
-                      + options.connectTimeout().toMillis()
-                      + " ms; waiting for "
-                      + ((ConnectionState.Connecting) state).phase()));
-        }
-        case Mail.Stop(var reason) -> {
-          return stopped(reason);
-        }
-        case Mail.Lost(var loss) -> {
-          return failed(exception(loss));
-        }
-        case Mail.Opening(var phase) -> publish(new ConnectionState.Connecting(phase));
-        case Mail.Opened(var era, var listed) -> {
-          tools = listed;
-          client = new McpClient(this, calls, era, options);
-          publish(new ConnectionState.Connecting("onConnect"));
-          guest =
-              Guest.start(
-                  name + " onConnect",
-                  () -> callbacks.onConnect(client),
-                  t -> mailbox.post(new Mail.Welcomed(t)));
-        }
-        case Mail.Welcomed(var failure) -> {
-          if (failure != null) {
-            return failed("onConnect failed: " + failure, failure);
-          }
-          welcomed = true;
-          publish(new ConnectionState.Connected(client, tools));
-          ready.complete(client);
-          deadline = Deadline.NEVER;
-        }
-        case Mail.Ended(var task, var failure) -> {
-          if (failure instanceof McpException cause && task.equals("handshake")) {
-            return failed(cause);
-          }
-          if (failure != null) {
-            return failed(task + " failed: " + failure, failure);
-          }
-        }
-      }
+    End end = null;
+    while (end == null) {
+      end =
+          switch (scope.take(connected() ? Deadline.NEVER : deadline)) {
+            case null -> failed(timeout());
+            case Mail.Stop(var reason) -> stopped(reason);
+            case Mail.Lost(var loss) -> lost(loss);
+            case Mail.Opening(var phase) -> opening(phase);
+            case Mail.Opened(var era, var listed) -> opened(era, listed);
+            case Mail.Handshaken(var failure) -> handshaken(failure);
+            case Mail.Welcomed(var failure) -> welcomed(failure);
+            case Mail.Ended(_, var failure) when failure == null -> null;
+            case Mail.Ended(var task, var failure) -> failed(task + " failed: " + failure, failure);
+          };
     }
+    return end;
+  }
+
+  private boolean connected() {
+    return state instanceof ConnectionState.Connected;
+  }
+
+  private CallTimeoutException timeout() {
+    return new CallTimeoutException(
+        server
+            + ": not connected within "
+            + options.connectTimeout().toMillis()
+            + " ms; waiting for "
+            + ((ConnectionState.Connecting) state).phase());
+  }
+
+  /// In the middle of the handshake what the server has said before it went is the better cause, and
+  /// it is on its way: the handshake has been told by now, or is told here, and ends.
+  private End lost(Loss loss) {
+    gone = failed(exception(loss));
+    if (handshaken) {
+      return gone;
+    }
+    pending.end(() -> exception(loss));
+    return null;
+  }
+
+  private End opening(String phase) {
+    publish(new ConnectionState.Connecting(phase));
+    return null;
+  }
+
+  private End opened(Era era, List<Tool> listed) {
+    if (gone == null) {
+      tools = listed;
+      client = new McpClient(this, calls, era, options);
+      publish(new ConnectionState.Connecting("onConnect"));
+      guest =
+          Guest.of(
+              name + " onConnect",
+              () -> callbacks.onConnect(client),
+              t -> mailbox.post(new Mail.Welcomed(t)));
+      guest.start();
+    }
+    return null;
+  }
+
+  private End handshaken(Throwable failure) {
+    handshaken = true;
+    return switch (failure) {
+      case null -> gone;
+      case ConnectionLostException _ when gone != null -> gone;
+      case McpException cause -> failed(cause);
+      default -> failed("the handshake failed: " + failure, failure);
+    };
+  }
+
+  private End welcomed(Throwable failure) {
+    if (failure != null) {
+      return failed("onConnect failed: " + failure, failure);
+    }
+    welcomed = true;
+    publish(new ConnectionState.Connected(client, tools));
+    ready.complete(client);
+    return null;
   }
 
   /// Releases everything, in this order, whatever state the connection is in and whichever step
@@ -301,8 +339,8 @@ public final class Connection {
   private void sayGoodbye(Closing closing) throws Exception {
     var failure = new CompletableFuture<Throwable>();
     guest =
-        Guest.start(
-            name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
+        Guest.of(name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
+    guest.start();
     if (!guest.dismiss(Deadline.after(closing.budget().callback()), GUEST_GRACE)) {
       closing.abandoned(guest.name());
       return;

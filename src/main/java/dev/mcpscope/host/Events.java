@@ -24,7 +24,8 @@ final class Events {
 
   Events(Consumer<ConnectionStatus> listener) {
     this.listener = listener;
-    this.guest = Guest.start("host listener", this::deliver, _ -> {});
+    this.guest = Guest.of("host listener", this::deliver, _ -> {});
+    guest.start();
   }
 
   /// Leaves a change for the listener; any thread, never blocks.

@@ -354,6 +354,7 @@ public final class McpHost implements AutoCloseable {
     if (ending) {
       reports.put(session.id(), closed);
     }
+    session.answer();
     entry.waiting.forEach(answer -> answer.complete(Optional.of(closed)));
     session.undone().forEach(command -> dispatch(scope, session.id(), command));
     entry.parked.forEach(command -> dispatch(scope, session.id(), command));

@@ -109,6 +109,7 @@ final class Session {
   // the owner's own
   private final Map<String, Slot> slots = new HashMap<>();
   private final Map<String, CloseReport> reports = new LinkedHashMap<>();
+  private final List<Runnable> answers = new ArrayList<>();
   private CloseReason ending; // null while connects are accepted
   private List<Command> undone = List.of();
 
@@ -169,21 +170,18 @@ final class Session {
   void run() {
     try (var scope = TaskScope.open("session/" + id, mailbox)) {
       Deadline idle = Deadline.NEVER;
-      do {
+      while (true) {
         try {
-          switch (scope.take(idle)) {
-            case null -> beginEnd(CloseReason.SESSION_ENDED);
-            case Command.Connect connect -> connect(scope, connect);
-            case Command.Disconnect disconnect -> disconnect(disconnect);
-            case End(var reason) -> beginEnd(reason);
-            case Changed(var live, var state) -> changed(live, state);
-            case Ended(var live, var failure) -> ended(scope, live, failure);
-          }
+          handle(scope, scope.take(idle));
         } catch (InterruptedException e) {
           beginEnd(CloseReason.OWNER_INTERRUPTED);
         }
+        if (!anyLive() && (ending != null || slots.isEmpty())) {
+          break;
+        }
+        answer();
         idle = anyLive() ? Deadline.NEVER : Deadline.after(shared.options().sessionIdle());
-      } while (anyLive() || (ending == null && !slots.isEmpty()));
+      }
       undone =
           mailbox.close().stream()
               .filter(Command.class::isInstance)
@@ -191,6 +189,24 @@ final class Session {
               .toList();
     }
     current.clear();
+  }
+
+  private void handle(TaskScope<Mail> scope, Mail mail) {
+    switch (mail) {
+      case null -> beginEnd(CloseReason.SESSION_ENDED); // idle for too long
+      case Command.Connect connect -> connect(scope, connect);
+      case Command.Disconnect disconnect -> disconnect(disconnect);
+      case End(var reason) -> beginEnd(reason);
+      case Changed(var live, var state) -> changed(live, state);
+      case Ended(var live, var failure) -> ended(scope, live, failure);
+    }
+  }
+
+  /// Gives the answers that are due. They come last, when everything is as they say: the name free,
+  /// the connection counted out, and, if nothing is left here, the session gone; then by the host.
+  void answer() {
+    answers.forEach(Runnable::run);
+    answers.clear();
   }
 
   private void connect(TaskScope<Mail> scope, Command.Connect connect) {
@@ -273,10 +289,10 @@ final class Session {
       slot.disconnects.add(disconnect.answer());
       slot.live.connection.stop(CloseReason.DISCONNECTED);
     } else { // lost before: its report is there, and now it may be forgotten
-      CloseReport report = report(slot.failed);
+      CloseReport report = report(slot.failed.connection.state());
       slot.failed = null;
       forgetIfEmpty(disconnect.name(), slot);
-      disconnect.answer().complete(Optional.of(report));
+      answers.add(() -> disconnect.answer().complete(Optional.of(report)));
     }
   }
 
@@ -296,14 +312,9 @@ final class Session {
 
   private void changed(Live live, ConnectionState state) {
     shared.events().add(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
-    switch (state) {
-      case ConnectionState.Connected _ ->
-          live.answer.complete(
-              new ConnectionStatus(id, live.name, live.generation, live.spec, state));
-      // For a connect that was answered already the last two change nothing.
-      case ConnectionState.Failed(var cause, _) -> live.answer.completeExceptionally(cause);
-      case ConnectionState.Closed(var cause, _) -> live.answer.completeExceptionally(cause);
-      case ConnectionState.Connecting _, ConnectionState.Closing _ -> {}
+    if (state instanceof ConnectionState.Connected) {
+      live.answer.complete(
+          new ConnectionStatus(id, live.name, live.generation, live.spec, state));
     }
   }
 
@@ -312,21 +323,23 @@ final class Session {
     shared.live().decrementAndGet();
     Slot slot = slots.get(live.name);
     slot.live = null;
-    CloseReport report = report(live);
-    boolean lost = live.connection.state() instanceof ConnectionState.Failed && wasConnected(live);
-    slot.failed = lost && slot.disconnects.isEmpty() ? live : null;
+    if (defect != null) { // a connection answers for every failure itself, so this one is ours
+      LOG.log(System.Logger.Level.ERROR, "the owner of " + live.name + " failed", defect);
+    }
+    ConnectionState last = live.connection.state();
+    CloseReport report = report(last);
     if (report != null) {
       report.survivors().forEach(shared.survivors()::add);
       if (ending != null) {
         reports.put(live.name, report);
       }
     }
-    slot.disconnects.forEach(answer -> answer.complete(Optional.ofNullable(report)));
+    boolean lost = last instanceof ConnectionState.Failed && live.answer.isDone();
+    slot.failed = lost && slot.disconnects.isEmpty() ? live : null;
+    List.copyOf(slot.disconnects)
+        .forEach(waiting -> answers.add(() -> waiting.complete(Optional.ofNullable(report))));
     slot.disconnects.clear();
-    if (defect != null) { // a connection answers for every failure itself, so this one is ours
-      LOG.log(System.Logger.Level.ERROR, "the owner of " + live.name + " failed", defect);
-      live.answer.completeExceptionally(defect);
-    }
+    answers.add(() -> live.answer.completeExceptionally(cause(last, defect)));
     Command.Connect next = slot.parked;
     slot.parked = null;
     if (next != null) {
@@ -336,16 +349,21 @@ final class Session {
     }
   }
 
-  /// Whether its connect was answered by success.
-  private static boolean wasConnected(Live live) {
-    return live.answer.isDone() && !live.answer.isCompletedExceptionally();
-  }
-
-  private static CloseReport report(Live live) {
-    return switch (live.connection.state()) {
+  /// Null if the connection's owner has failed before it could say.
+  private static CloseReport report(ConnectionState last) {
+    return switch (last) {
       case ConnectionState.Failed(_, var report) -> report;
       case ConnectionState.Closed(_, var report) -> report;
-      default -> null; // only if its owner has failed
+      default -> null;
+    };
+  }
+
+  /// What a connect is told if it was not answered before.
+  private static Throwable cause(ConnectionState last, Throwable defect) {
+    return switch (last) {
+      case ConnectionState.Failed(var cause, _) -> cause;
+      case ConnectionState.Closed(var cause, _) -> cause;
+      default -> new IllegalStateException("the connection's owner has failed", defect);
     };
   }
 

@@ -59,6 +59,7 @@ public final class PendingCall<X extends Exception> {
         if (newest != null) {
           deadline = maximum.orSooner(timeout);
           listener.accept(newest);
+          continue; // the listener may have parked, and so have used up our wake-up call
         }
         if (settled != null) {
           return response(settled);

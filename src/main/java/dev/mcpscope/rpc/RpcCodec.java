@@ -1,5 +1,7 @@
 package dev.mcpscope.rpc;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonLimits;
@@ -23,6 +25,7 @@ import java.util.Optional;
 public final class RpcCodec {
 
   private static final String VERSION = "2.0";
+  private static final int MOST_DIGITS = 18; // what is no longer fits into a long
 
   private RpcCodec() {}
 
@@ -65,6 +68,69 @@ public final class RpcCodec {
           case Malformed(_, String problem) ->
               throw new IllegalArgumentException("not a message to send: " + problem);
         });
+  }
+
+  /// Finds the id of a response that cannot be decoded, so that the call it belongs to can be failed
+  /// instead of waiting in vain: a look at the outermost members, whatever is wrong inside them.
+  ///
+  /// @return the id if it is a number, as ours are, and the text does not look like a call
+  public static Optional<RpcId> idOfBrokenResponse(byte[] utf8, int offset, int length) {
+    Optional<RpcId> id = Optional.empty();
+    int end = offset + length;
+    int depth = 0;
+    for (int i = offset; i < end; i++) {
+      switch (utf8[i]) {
+        case '{', '[' -> depth++;
+        case '}', ']' -> depth--;
+        case '"' -> {
+          int start = i + 1;
+          i = endOfString(utf8, start, end);
+          boolean member = depth == 1 && isNext(':', utf8, i + 1, end);
+          if (member && isText("method", utf8, start, i)) {
+            return Optional.empty();
+          }
+          if (member && isText("id", utf8, start, i)) {
+            id = number(utf8, i + 1, end);
+          }
+        }
+        default -> {}
+      }
+    }
+    return id;
+  }
+
+  private static int endOfString(byte[] utf8, int from, int end) {
+    int i = from;
+    while (i < end && utf8[i] != '"') {
+      i += utf8[i] == '\\' ? 2 : 1;
+    }
+    return i;
+  }
+
+  private static boolean isNext(char expected, byte[] utf8, int from, int end) {
+    int i = from;
+    while (i < end && utf8[i] == ' ') {
+      i++;
+    }
+    return i < end && utf8[i] == expected;
+  }
+
+  private static boolean isText(String text, byte[] utf8, int from, int to) {
+    return to <= utf8.length && new String(utf8, from, Math.max(0, to - from), UTF_8).equals(text);
+  }
+
+  private static Optional<RpcId> number(byte[] utf8, int from, int end) {
+    int start = from;
+    while (start < end && (utf8[start] == ' ' || utf8[start] == ':')) {
+      start++;
+    }
+    int to = start;
+    while (to < end && to < start + MOST_DIGITS && utf8[to] >= '0' && utf8[to] <= '9') {
+      to++;
+    }
+    return to == start
+        ? Optional.empty()
+        : Optional.of(RpcId.of(Long.parseLong(new String(utf8, start, to - start, UTF_8))));
   }
 
   private static RpcMessage message(JsonValue json) {

@@ -17,26 +17,32 @@ public final class Guest {
     this.thread =
         Thread.ofVirtual()
             .name(name)
-            .start(() -> {
-              Throwable failure = null;
-              try {
-                body.run();
-              } catch (Throwable t) {
-                failure = t;
-              }
-              ended.accept(failure);
-            });
+            .unstarted(
+                () -> {
+                  Throwable failure = null;
+                  try {
+                    body.run();
+                  } catch (Throwable t) {
+                    failure = t;
+                  }
+                  ended.accept(failure);
+                });
   }
 
-  /// Starts a guest.
+  /// Makes a guest that does not run yet, so that it can be known to others before it does.
   ///
   /// @param name the name of its thread, and in reports
   /// @param ended called in the guest's thread with what it threw, or with null; must not block
-  public static Guest start(String name, TaskScope.Task body, Consumer<Throwable> ended) {
+  public static Guest of(String name, TaskScope.Task body, Consumer<Throwable> ended) {
     return new Guest(name, body, ended);
   }
 
-  /// Returns the name given at the start.
+  /// Starts the guest; once.
+  public void start() {
+    thread.start();
+  }
+
+  /// Returns the name that it was given.
   public String name() {
     return name;
   }

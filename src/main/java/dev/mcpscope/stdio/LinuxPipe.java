@@ -52,6 +52,9 @@ record LinuxPipe(Pipe pipe, File readEnd, File writeEnd, String inode) {
     Pipe pipe = Pipe.open();
     boolean found = false;
     try {
+      // Not blocking, or an interrupt that is pending would close the channel that is being probed.
+      pipe.sink().configureBlocking(false);
+      pipe.source().configureBlocking(false);
       int bytes = ThreadLocalRandom.current().nextInt(MOST_BYTES / 2, MOST_BYTES);
       pipe.sink().write(ByteBuffer.allocate(bytes));
       Set<String> opened = names();
@@ -62,6 +65,8 @@ record LinuxPipe(Pipe pipe, File readEnd, File writeEnd, String inode) {
       if (result.isEmpty()) {
         result = find(pipe, names(), bytes);
       }
+      pipe.sink().configureBlocking(true);
+      pipe.source().configureBlocking(true);
       found = result.isPresent();
       return result;
     } finally {

@@ -109,7 +109,7 @@ final class ProcessTree {
   }
 
   /// A zombie has ended: it waits for a parent that may never look, as pid 1 of many containers.
-  private static boolean runs(ProcessHandle process) {
+  static boolean runs(ProcessHandle process) {
     if (!process.isAlive()) {
       return false;
     }

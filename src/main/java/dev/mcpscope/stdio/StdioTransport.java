@@ -3,6 +3,7 @@ package dev.mcpscope.stdio;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.rpc.RpcCodec;
+import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.transport.CloseReport.Outcome;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -44,6 +46,9 @@ public final class StdioTransport implements Transport {
   /// How long to wait for the other half of the news when a server goes: for its exit code when its
   /// output has ended, for the rest of its output when it has exited.
   private static final Duration LAST_WORDS = Duration.ofMillis(250);
+
+  /// How long a loaded system may take to clear away a large process that has ended.
+  private static final Duration TEAR_DOWN = Duration.ofSeconds(1);
 
   private static final int LAST_WORDS_CHARACTERS = 600;
   private static final int CHUNK = 8 * 1024;
@@ -174,14 +179,21 @@ public final class StdioTransport implements Transport {
     try {
       messages = RpcCodec.decode(buffer, offset, length, limits.message());
     } catch (JsonException e) {
-      // "The server MUST NOT write anything to its stdout that is not a valid MCP message", but
-      // many
-      // do: a banner, a log line. Skipping it loses nothing; closing for it would lose everything.
-      skippedLines.increment();
-      LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
+      unreadable(e, RpcCodec.idOfBrokenResponse(buffer, offset, length));
       return;
     }
     messages.forEach(inbox::received);
+  }
+
+  /// "The server MUST NOT write anything to its stdout that is not a valid MCP message", but many do:
+  /// a banner, a log line. Skipping it loses nothing; closing for it would lose everything. If it
+  /// was to be the answer to a call, the call is failed.
+  private void unreadable(JsonException e, Optional<RpcId> call) {
+    skippedLines.increment();
+    LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
+    if (call.isPresent()) {
+      inbox.received(new RpcMessage.Malformed(call, "cannot be read: " + e.getMessage()));
+    }
   }
 
   private void drainStderr() throws IOException {
@@ -216,7 +228,7 @@ public final class StdioTransport implements Transport {
   /// waits a moment for what the others see.
   private void gone(IOException cause) {
     Deadline lastWords = Deadline.after(LAST_WORDS);
-    boolean exited = awaitExit(lastWords);
+    boolean exited = awaitExit(lastWords) || isExiting() && awaitExit(Deadline.after(TEAR_DOWN));
     awaitDrained(lastWords);
     String how =
         exited
@@ -232,6 +244,11 @@ public final class StdioTransport implements Transport {
       how += "; its stderr ends: " + (from > 0 ? "…" : "") + text.substring(from);
     }
     inbox.lost(new Loss(kind, how, cause));
+  }
+
+  /// Whether the process is beyond return and only the system has work to do for it.
+  private boolean isExiting() {
+    return !ProcessTree.runs(child.process().toHandle());
   }
 
   private boolean awaitExit(Deadline deadline) {

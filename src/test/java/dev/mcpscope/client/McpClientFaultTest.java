@@ -125,9 +125,9 @@ class McpClientFaultTest {
       assertThat(
               connectFailure(
                   CallTimeoutException.class,
-                  DEFAULTS.withConnectTimeout(Duration.ofMillis(1_500)).withClose(SHORT),
+                  DEFAULTS.withConnectTimeout(Duration.ofSeconds(3)).withClose(SHORT),
                   new Fault.Silent(method)))
-          .hasMessageContaining("1500 ms")
+          .hasMessageContaining("3000 ms")
           .hasMessageContaining(method);
     }
 

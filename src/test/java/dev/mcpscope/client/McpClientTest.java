@@ -222,7 +222,7 @@ class McpClientTest {
               "connection/t",
               "t",
               ScriptedServer.with(new Fault.Silent("initialize"), Quirk.TELLS_STDERR),
-              ClientOptions.defaults().withConnectTimeout(Duration.ofMillis(1_500)),
+              ClientOptions.defaults().withConnectTimeout(Duration.ofSeconds(3)),
               new Connection.Callbacks() {},
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

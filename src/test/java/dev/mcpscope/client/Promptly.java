@@ -7,7 +7,8 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 
-/// Measures what must not wait for a time-out: those of [ClientOptions#defaults()] are 30 s and more.
+/// Measures what must not wait for a time-out: those of [ClientOptions#defaults()] are
+/// 30 s and more.
 final class Promptly {
   /// Enough for a JVM that starts on a busy machine, and far below every time-out.
   static final Duration AT_ONCE = Duration.ofSeconds(6);

@@ -1,0 +1,199 @@
+package dev.mcpscope.stdio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.mcpscope.NothingLeft;
+import java.io.File;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+@EnabledOnOs(OS.LINUX)
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class ProcessTreeTest {
+  private static final String SLEEP = "exec sleep 60";
+
+  /// Tells its pid and leaves its shell: nobody's descendant. Stdout is for the pid alone.
+  private static final String DAEMON = "(setsid sh -c 'echo $$; exec >&-; " + SLEEP + "' &)";
+
+  /// The same, and it has no environment and holds on to descriptor 2.
+  private static final String CLEAN_DAEMON =
+      "(env -i $(which setsid) sh -c 'echo $$; exec >&-; " + SLEEP + "' &)";
+
+  private final String cookie = ChildEnvironment.COOKIE + "=" + UUID.randomUUID();
+  private final List<ProcessHandle> started = new ArrayList<>();
+
+  @AfterEach
+  void endWhatATestHasStarted() {
+    for (ProcessHandle process : started) {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+    }
+  }
+
+  private ProcessBuilder shell(String script) {
+    var builder = new ProcessBuilder("sh", "-c", script).redirectInput(new File("/dev/null"));
+    builder.environment().remove(ChildEnvironment.COOKIE);
+    return builder;
+  }
+
+  private ProcessBuilder shellWithCookie(String script) {
+    ProcessBuilder builder = shell(script);
+    builder.environment().put(ChildEnvironment.COOKIE, cookie.split("=")[1]);
+    return builder;
+  }
+
+  private Process start(ProcessBuilder builder) throws IOException {
+    Process process = builder.start();
+    started.add(process.toHandle());
+    return process;
+  }
+
+  /// Returns the processes whose pids this one tells, one a line; it tells nothing else.
+  private List<ProcessHandle> told(Process process, int count) throws IOException {
+    var told = new ArrayList<ProcessHandle>();
+    var in = process.inputReader();
+    for (int i = 0; i < count; i++) {
+      told.add(ProcessHandle.of(Long.parseLong(in.readLine())).orElseThrow());
+    }
+    started.addAll(told);
+    return told;
+  }
+
+  private void end(Process process) throws InterruptedException {
+    process.toHandle().destroyForcibly();
+    process.waitFor();
+  }
+
+  private void endAll(ProcessTree tree) {
+    tree.alive().forEach(ProcessHandle::destroyForcibly);
+    while (!tree.alive().isEmpty()) {
+      Thread.onSpinWait();
+    }
+  }
+
+  @Test
+  void descendantsAreMembersAlsoWhenTheirParentHasDied() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Process root =
+          start(shell("sleep 60 & echo $!; sh -c 'sleep 60 & echo $!; wait' & echo $!; wait"));
+      List<ProcessHandle> descendants = told(root, 3);
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      tree.refresh();
+      assertThat(tree.alive()).contains(root.toHandle()).containsAll(descendants).hasSize(4);
+      end(root);
+      tree.refresh();
+      assertThat(tree.alive()).containsExactlyInAnyOrderElementsOf(descendants);
+      endAll(tree);
+    }
+  }
+
+  @Test
+  void descendantsAreLostWhenTheirParentDiesBeforeTheyWereSeen() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Process root = start(shell("sleep 60 & echo $!; wait"));
+      List<ProcessHandle> orphans = told(root, 1);
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      end(root);
+      tree.refresh();
+      assertThat(tree.alive()).isEmpty(); // which is why they are looked for before each signal
+      orphans.getFirst().destroyForcibly();
+      orphans.getFirst().onExit().join();
+    }
+  }
+
+  @Test
+  void aDaemonIsFoundByTheCookieThoughItIsNobodysDescendant() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Process root = start(shellWithCookie(DAEMON));
+      List<ProcessHandle> daemon = told(root, 1);
+      root.waitFor();
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      tree.refresh();
+      assertThat(tree.alive()).containsExactlyElementsOf(daemon);
+      endAll(tree);
+    }
+  }
+
+  @Test
+  void whatADaemonStartsIsAMemberToo() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      String grandchild = "env -i sleep 60 & echo $!; wait";
+      Process root = start(shellWithCookie("(setsid sh -c 'echo $$; " + grandchild + "' &)"));
+      List<ProcessHandle> both = told(root, 2);
+      root.waitFor();
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      tree.refresh();
+      assertThat(tree.alive()).containsExactlyInAnyOrderElementsOf(both);
+      endAll(tree);
+    }
+  }
+
+  @Test
+  void aDaemonWithACleanEnvironmentIsFoundByThePipeThatItHolds() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      LinuxPipe held = LinuxPipe.open().orElseThrow();
+      Process root = start(shellWithCookie(CLEAN_DAEMON).redirectError(held.writeEnd()));
+      List<ProcessHandle> daemon = told(root, 1);
+      root.waitFor();
+      held.pipe().sink().close();
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of(held.inode()));
+      tree.refresh();
+      assertThat(tree.alive()).isEmpty();
+      tree.addHolders();
+      assertThat(tree.alive()).containsExactlyElementsOf(daemon);
+      endAll(tree);
+      held.pipe().source().close();
+    }
+  }
+
+  @Test
+  void strangersAreNoMembers() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      LinuxPipe ours = LinuxPipe.open().orElseThrow();
+      LinuxPipe theirs = LinuxPipe.open().orElseThrow();
+      Process root = start(shellWithCookie("echo $$; " + SLEEP));
+      told(root, 1);
+      Process sibling = start(shell("echo $$; " + SLEEP).redirectError(theirs.writeEnd()));
+      told(sibling, 1);
+      ProcessBuilder other = shell("echo $$; " + SLEEP).redirectInput(ours.readEnd());
+      other.environment().put(ChildEnvironment.COOKIE, UUID.randomUUID().toString());
+      Process reader = start(other); // of another connection; it reads the pipe, but cannot write
+      told(reader, 1);
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of(ours.inode()));
+      tree.refresh();
+      tree.addHolders();
+      assertThat(tree.alive()).containsExactly(root.toHandle());
+      for (Process process : List.of(root, sibling, reader)) {
+        end(process);
+        process.inputReader().close();
+      }
+      for (LinuxPipe pipe : List.of(ours, theirs)) {
+        pipe.pipe().sink().close();
+        pipe.pipe().source().close();
+      }
+    }
+  }
+
+  @Test
+  void aZombieHasEnded() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      // The child is dead and its parent, which has become a sleep, never looks.
+      Process root = start(shell("(exit 0) & echo $!; " + SLEEP));
+      ProcessHandle zombie = told(root, 1).getFirst();
+      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      do {
+        tree.refresh();
+      } while (tree.alive().contains(zombie));
+      assertThat(tree.alive()).containsExactly(root.toHandle());
+      end(root);
+    }
+  }
+}
