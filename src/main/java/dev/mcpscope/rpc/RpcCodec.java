@@ -125,10 +125,10 @@ public final class RpcCodec {
       start++;
     }
     int to = start;
-    while (to < end && to < start + MOST_DIGITS && utf8[to] >= '0' && utf8[to] <= '9') {
+    while (to < end && utf8[to] >= '0' && utf8[to] <= '9') {
       to++;
     }
-    return to == start
+    return to == start || to - start > MOST_DIGITS
         ? Optional.empty()
         : Optional.of(RpcId.of(Long.parseLong(new String(utf8, start, to - start, UTF_8))));
   }

@@ -247,4 +247,28 @@ class RpcCodecTest {
     assertThat(messages.getFirst()).isInstanceOf(Malformed.class);
     return (Malformed) messages.getFirst();
   }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":{\"a\":[[[|17",
+        "{\"result\":{\"id\":99,\"t\":\"\\\"id\\\":98\"},\"id\" : 17}|17",
+        "{\"id\":17|17",
+        "{\"id\":\"17\",\"result\":1}|", // ours are numbers
+        "{\"id\":17,\"method\":\"ping\"|", // the peer's own id
+        "{\"method\":\"ping\",\"id\":17|",
+        "{\"result\":{\"id\":17}|",
+        "{\"id\":12345678901234567890123}|", // beyond a long
+        "id: 17|",
+        "{\"id|",
+        "{\"id\\|",
+        "~~|",
+      })
+  void idOfAResponseThatCannotBeDecodedIsFound(String text, Long id) {
+    byte[] utf8 = text.getBytes(UTF_8);
+    assertThat(RpcCodec.idOfBrokenResponse(utf8, 0, utf8.length))
+        .isEqualTo(Optional.ofNullable(id).map(RpcId::of));
+  }
 }

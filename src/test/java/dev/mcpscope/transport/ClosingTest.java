@@ -1,0 +1,114 @@
+package dev.mcpscope.transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.mcpscope.json.JsonNull;
+import dev.mcpscope.json.JsonNumber;
+import dev.mcpscope.transport.CloseReport.Outcome;
+import dev.mcpscope.transport.CloseReport.Survivor;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ClosingTest {
+  private final Closing closing = new Closing("disconnected", CloseBudget.defaults());
+
+  @Test
+  void aStepThatThrowsSkipsNoLaterStepAndIsReported() {
+    var trail = new ArrayList<String>();
+    closing.step("first", () -> trail.add("first"));
+    closing.step(
+        "second",
+        () -> {
+          throw new IOException("broken pipe");
+        });
+    closing.step(
+        "third",
+        () -> {
+          throw new StackOverflowError("too deep"); // an Error takes the same road
+        });
+    closing.step("fourth", () -> trail.add("fourth"));
+
+    assertThat(trail).containsExactly("first", "fourth");
+    CloseReport report = closing.report();
+    assertThat(report.steps())
+        .extracting(CloseReport.Step::name)
+        .containsExactly("first", "second", "third", "fourth");
+    assertThat(report.failures())
+        .containsExactly(
+            "java.io.IOException: broken pipe", "java.lang.StackOverflowError: too deep");
+  }
+
+  @Test
+  void theOutcomeOnlyGetsWorse() {
+    closing.outcome(Outcome.KILLED);
+    closing.outcome(Outcome.TERMINATED);
+    assertThat(closing.report().outcome()).isEqualTo(Outcome.KILLED);
+  }
+
+  @Test
+  void aSurvivorIsTheWorstOutcomeAndMeansThatSomethingIsLeft() {
+    assertThat(closing.report().nothingLeft()).isTrue();
+    closing.survivor(new Survivor(42, Optional.empty(), "stubborn"));
+    assertThat(closing.report().outcome()).isEqualTo(Outcome.SURVIVED);
+    assertThat(closing.report().nothingLeft()).isFalse();
+  }
+
+  @Test
+  void anAbandonedThreadMeansThatSomethingIsLeft() {
+    closing.abandoned("onDisconnect");
+    assertThat(closing.report().nothingLeft()).isFalse();
+  }
+
+  @Test
+  void theReportIsJsonWithMillisecondsAndWithoutGuesses() throws Exception {
+    closing.step("wait", () -> {});
+    assertThat(closing.report().json().get("exitCode")).isEqualTo(JsonNull.INSTANCE);
+
+    closing.process(OptionalInt.of(3), "the end", 2);
+    closing.callsFailed(4);
+    closing.survivor(new Survivor(42, Optional.empty(), "stubborn"));
+    var json = closing.report().json();
+    assertThat(json.string("reason")).isEqualTo("disconnected");
+    assertThat(json.string("outcome")).isEqualTo("survived");
+    assertThat(json.get("tookMs")).isInstanceOf(JsonNumber.class);
+    assertThat(json.integer("exitCode")).isEqualTo(3);
+    assertThat(json.string("stderrTail")).isEqualTo("the end");
+    assertThat(json.integer("callsFailed")).isEqualTo(4);
+    assertThat(json.integer("skippedLines")).isEqualTo(2);
+    assertThat(json.array("steps").get(0).toString()).contains("\"name\":\"wait\"");
+    assertThat(json.array("survivors").get(0))
+        .hasToString("{\"pid\":42,\"command\":\"stubborn\"}");
+  }
+
+  @Test
+  void aProcessRunsUntilItHasEndedAndAnotherOneOfItsNumberIsNotIt() {
+    Survivor self = Survivor.of(ProcessHandle.current());
+    assertThat(self.runs()).isTrue();
+    assertThat(new Survivor(self.pid(), Optional.of(java.time.Instant.EPOCH), "?").runs()).isFalse();
+    assertThat(new Survivor(Long.MAX_VALUE, self.started(), "?").runs()).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"-1,0,0,0", "0,0,-1,0", "7001,0,0,0", "2000,2000,2000,1001"})
+  void aBudgetThatDoesNotFitIsRefused(long callback, long exit, long terminate, long kill) {
+    List<Duration> d =
+        List.of(callback, exit, terminate, kill).stream().map(Duration::ofMillis).toList();
+    assertThatThrownBy(() -> new CloseBudget(d.get(0), d.get(1), d.get(2), d.get(3)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void theDefaultBudgetLeavesASecondForJoining() {
+    CloseBudget d = CloseBudget.defaults();
+    assertThat(d.callback().plus(d.exit()).plus(d.terminate()).plus(d.kill()))
+        .isEqualTo(CloseBudget.MAXIMUM.minusSeconds(1));
+  }
+}
