@@ -110,9 +110,9 @@ public final class ScriptedServer {
       IGNORES_EOF,
       /// Has a child that keeps stdin, stdout and stderr, and lives on.
       GRANDCHILD_HOLDS_STDOUT,
-      /// Has started a daemon, by a double fork, that holds stdout and lives on.
+      /// Has started a daemon, by a double fork, that holds no pipe and lives on.
       DAEMON,
-      /// As above, and the daemon's environment is empty.
+      /// The same, but the daemon has no environment and holds stdout.
       DAEMON_WITH_CLEAN_ENVIRONMENT,
       /// Closes stderr at the start.
       CLOSES_STDERR,
@@ -253,8 +253,8 @@ public final class ScriptedServer {
           case IGNORES_SIGTERM ->
               Runtime.getRuntime().addShutdownHook(new Thread(ScriptedServer::waitForEver));
           case GRANDCHILD_HOLDS_STDOUT -> new ProcessBuilder("sleep", "60").inheritIO().start();
-          case DAEMON -> startDaemon("setsid");
-          case DAEMON_WITH_CLEAN_ENVIRONMENT -> startDaemon("env -i $(which setsid)");
+          case DAEMON -> startDaemon("setsid", ">/dev/null 2>&1");
+          case DAEMON_WITH_CLEAN_ENVIRONMENT -> startDaemon("env -i $(which setsid)", ">&3");
           case CLOSES_STDERR -> System.err.close();
           default -> {}
         }
@@ -264,9 +264,9 @@ public final class ScriptedServer {
   }
 
   /// The subshell ends, and what it has started belongs to nobody. It tells its pid through a pipe
-  /// of the shell's, so that it stands when the shell ends; then it takes the server's stdout.
-  private static void startDaemon(String by) throws IOException {
-    String daemon = by + " sh -c 'echo $$; exec >&3 3>&-; exec sleep 60'";
+  /// of the shell's, so that it stands when the shell ends; descriptor 3 is the server's stdout.
+  private static void startDaemon(String by, String output) throws IOException {
+    String daemon = by + " sh -c 'echo $$; exec " + output + " 3>&-; exec sleep 60'";
     String script = "exec 3>&1; (" + daemon + " &) | { read pid; echo daemon $pid >&2; }";
     new ProcessBuilder("sh", "-c", script).inheritIO().start().onExit().join();
   }

@@ -226,7 +226,7 @@ public final class Front implements AutoCloseable {
             throw new HttpError(400, "the body must be a JSON object, is " + other.kind());
       };
     } catch (JsonException e) {
-      throw new HttpError(400, "the body is " + e.getMessage());
+      throw new HttpError(400, "the body is " + e.withoutExcerpt());
     }
   }
 

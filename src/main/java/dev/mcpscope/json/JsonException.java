@@ -13,9 +13,21 @@ public final class JsonException extends IOException {
   private static final long serialVersionUID = 1;
   private static final int EXCERPT = 40;
 
+  private final String problem;
+
   /// A value of the wrong shape.
   public JsonException(String problem) {
-    super(visible(problem));
+    this(problem, "");
+  }
+
+  private JsonException(String problem, String excerpt) {
+    super(visible(problem + (excerpt.isEmpty() ? "" : ": " + excerpt)));
+    this.problem = visible(problem);
+  }
+
+  /// The message without a word of the text itself, for places where the text may hold secrets.
+  public String withoutExcerpt() {
+    return problem;
   }
 
   /// A problem at an offset of a text.
@@ -31,7 +43,7 @@ public final class JsonException extends IOException {
     String place = " at line " + line + ", column " + (offset - lineStart + 1);
     int from = Math.max(0, Math.min(offset - EXCERPT / 2, text.length() - EXCERPT));
     CharSequence excerpt = text.subSequence(from, Math.min(from + EXCERPT, text.length()));
-    return new JsonException(problem + place + (excerpt.isEmpty() ? "" : ": " + excerpt));
+    return new JsonException(problem + place, excerpt.toString());
   }
 
   private static String visible(String text) {

@@ -59,7 +59,6 @@ public final class PendingCall<X extends Exception> {
         if (newest != null) {
           deadline = maximum.orSooner(timeout);
           listener.accept(newest);
-          continue; // the listener may have parked, and so have used up our wake-up call
         }
         if (settled != null) {
           return response(settled);
@@ -72,7 +71,9 @@ public final class PendingCall<X extends Exception> {
         if (remaining == 0 && table.remove(this)) {
           return null;
         }
-        LockSupport.parkNanos(this, Math.max(remaining, 1));
+        if (newest == null) { // else look again: the listener may have used up our wake-up call
+          LockSupport.parkNanos(this, Math.max(remaining, 1));
+        }
       }
     } finally {
       table.remove(this); // interrupted, or the listener threw

@@ -34,13 +34,13 @@ public final class OldBug {
             .name("connect request")
             .start(() -> {
               try (var scope = StructuredTaskScope.open(Joiner.awaitAll())) {
+                shared[0] = scope;
                 scope.fork(() -> {
                   shared[1] = Thread.currentThread();
                   connected.countDown();
                   new CountDownLatch(1).await(); // a server that says nothing
                   return null;
                 });
-                shared[0] = scope;
                 connected.await();
                 enough.await();
               } catch (InterruptedException | IllegalStateException _) {

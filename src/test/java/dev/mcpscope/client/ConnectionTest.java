@@ -31,7 +31,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -360,7 +359,7 @@ class ConnectionTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"GRANDCHILD_HOLDS_STDOUT", "DAEMON", "DAEMON_WITH_CLEAN_ENVIRONMENT"})
+  @EnumSource(names = {"GRANDCHILD_HOLDS_STDOUT", "DAEMON_WITH_CLEAN_ENVIRONMENT"})
   void o5_theReaderIsFreedThoughOthersHoldStdout(Quirk holder) throws Exception {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, NONE, holder);
@@ -751,9 +750,6 @@ class ConnectionTest {
   }
 
   @RepeatedTest(5)
-  @Disabled(
-      "bug: the guest runs before Connection.guest is assigned, so close() in it waits for itself"
-          + " and is abandoned; one in some two runs. Assign first, start then")
   void o11_onConnectMayStopItsOwnConnection() throws Exception {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, onConnect(McpClient::close));
@@ -763,7 +759,6 @@ class ConnectionTest {
   }
 
   @RepeatedTest(5)
-  @Disabled("bug: as of o11_onConnectMayStopItsOwnConnection")
   void o11_onDisconnectMayCloseItsOwnConnection() throws Exception {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, onDisconnect(McpClient::close));
@@ -818,9 +813,6 @@ class ConnectionTest {
   }
 
   @Test
-  @Disabled(
-      "bug: LinuxPipe's probe writes to a blocking channel, so the interrupt closes it, and the"
-          + " connect fails with 'cannot start: null'")
   void o11_anInterruptOfTheOwnerBeforeItStartsStopsTheConnection() throws Exception {
     try (var _ = NothingLeft.check()) {
       var states = new States();

@@ -14,7 +14,6 @@ import dev.mcpscope.transport.CloseReport;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -207,9 +206,6 @@ class McpClientFaultTest {
     }
 
     @Test
-    @Disabled(
-        "bug: the owner's mail of the server's exit may overtake that of the handshake's failure,"
-            + " though the answer came first (O10); one in some ten connects")
     void theErrorThatAServerGivesBeforeItExitsIsTheCause() throws Exception {
       String script =
           "read line; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":"
@@ -347,9 +343,6 @@ class McpClientFaultTest {
 
     @ParameterizedTest
     @EnumSource(names = {"ANSWER_IS_NOT_UTF8", "ANSWER_IS_TOO_DEEP"})
-    @Disabled(
-        "bug: a line that cannot be decoded is skipped, also if it answers a call, which then waits"
-            + " for its time-out (faults.md A17: reject the message, fail its request, keep link)")
     void anAnswerThatCannotBeDecodedFailsItsCallAtOnce(Quirk quirk) throws Exception {
       try (var _ = NothingLeft.check();
           var client =

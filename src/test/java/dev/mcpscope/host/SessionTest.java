@@ -32,7 +32,6 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -344,7 +343,6 @@ class SessionTest {
   }
 
   @Test
-  @Disabled("Session answers before it removes the row: see Session.changed and Session.ended")
   void disconnectedNameIsGoneWhenItsReportIsThere() throws Exception {
     Lab.run(lab -> {
       lab.connect("other", SERVE); // keeps the session
@@ -359,7 +357,6 @@ class SessionTest {
   // Connects that fail, connections that are lost.
 
   @Test
-  @Disabled("Session answers before it removes the row: see Session.changed and Session.ended")
   void failedConnectLeavesNoRow() throws Exception {
     Lab.run(lab -> {
       lab.connect("other", SERVE); // keeps the session

@@ -65,7 +65,7 @@ class LinuxPipeTest {
         Thread.ofPlatform().start(churn);
         churning.add(churn);
       }
-      for (int i = 0; i < 300; i++) {
+      for (int i = 0; i < 100; i++) {
         LinuxPipe pipe = LinuxPipe.open().orElseThrow();
         assertThatItIsItself(pipe, "number " + i);
         close(pipe.pipe());
