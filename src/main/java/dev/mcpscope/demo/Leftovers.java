@@ -61,8 +61,7 @@ public record Leftovers(List<ThreadInfo> threads, List<String> lines, List<Count
 
   /// Returns whether another look may show less: no process or scope is left, and what else is
   /// belongs to threads that are ending.
-  private static boolean isEnding(
-      Inventory before, Inventory now, boolean reaping, long end) {
+  private static boolean isEnding(Inventory before, Inventory now, boolean reaping, long end) {
     Leftovers leftovers = now.since(before);
     if (leftovers.isEmpty()
         || !before.processes().keySet().containsAll(now.processes().keySet())

@@ -313,8 +313,7 @@ final class Session {
   private void changed(Live live, ConnectionState state) {
     shared.events().add(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
     if (state instanceof ConnectionState.Connected) {
-      live.answer.complete(
-          new ConnectionStatus(id, live.name, live.generation, live.spec, state));
+      live.answer.complete(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
     }
   }
 

@@ -17,16 +17,15 @@ public final class Guest {
     this.thread =
         Thread.ofVirtual()
             .name(name)
-            .unstarted(
-                () -> {
-                  Throwable failure = null;
-                  try {
-                    body.run();
-                  } catch (Throwable t) {
-                    failure = t;
-                  }
-                  ended.accept(failure);
-                });
+            .unstarted(() -> {
+              Throwable failure = null;
+              try {
+                body.run();
+              } catch (Throwable t) {
+                failure = t;
+              }
+              ended.accept(failure);
+            });
   }
 
   /// Makes a guest that does not run yet, so that it can be known to others before it does.

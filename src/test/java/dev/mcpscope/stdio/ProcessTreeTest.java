@@ -20,12 +20,13 @@ import org.junit.jupiter.api.condition.OS;
 class ProcessTreeTest {
   private static final String SLEEP = "exec sleep 60";
 
-  /// Tells its pid and leaves its shell: nobody's descendant. Stdout is for the pid alone.
-  private static final String DAEMON = "(setsid sh -c 'echo $$; exec >&-; " + SLEEP + "' &)";
+  /// Lets its shell tell its pid, closes all else that it has, and is nobody's descendant. The shell
+  /// waits for the pid, as the JDK closes the pipe of a process that has ended.
+  private static final String DAEMON =
+      "(setsid sh -c 'echo $$; exec >&-; " + SLEEP + "' &) | { read pid; echo $pid; }";
 
   /// The same, and it has no environment and holds on to descriptor 2.
-  private static final String CLEAN_DAEMON =
-      "(env -i $(which setsid) sh -c 'echo $$; exec >&-; " + SLEEP + "' &)";
+  private static final String CLEAN_DAEMON = DAEMON.replace("setsid", "env -i $(which setsid)");
 
   private final String cookie = ChildEnvironment.COOKIE + "=" + UUID.randomUUID();
   private final List<ProcessHandle> started = new ArrayList<>();
@@ -125,8 +126,9 @@ class ProcessTreeTest {
   @Test
   void whatADaemonStartsIsAMemberToo() throws Exception {
     try (var _ = NothingLeft.check()) {
-      String grandchild = "env -i sleep 60 & echo $!; wait";
-      Process root = start(shellWithCookie("(setsid sh -c 'echo $$; " + grandchild + "' &)"));
+      String daemon = "setsid sh -c 'echo $$; env -i sleep 60 >&- & echo $!; exec >&-; wait'";
+      String script = "(" + daemon + " &) | { read one; read two; echo $one; echo $two; }";
+      Process root = start(shellWithCookie(script));
       List<ProcessHandle> both = told(root, 2);
       root.waitFor();
       var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
@@ -185,8 +187,8 @@ class ProcessTreeTest {
   @Test
   void aZombieHasEnded() throws Exception {
     try (var _ = NothingLeft.check()) {
-      // The child is dead and its parent, which has become a sleep, never looks.
-      Process root = start(shell("(exit 0) & echo $!; " + SLEEP));
+      // The child ends when its parent has become a sleep, which never looks.
+      Process root = start(shell("sleep 0.3 & echo $!; " + SLEEP));
       ProcessHandle zombie = told(root, 1).getFirst();
       var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
       do {

@@ -84,15 +84,15 @@ class ClosingTest {
     assertThat(json.integer("callsFailed")).isEqualTo(4);
     assertThat(json.integer("skippedLines")).isEqualTo(2);
     assertThat(json.array("steps").get(0).toString()).contains("\"name\":\"wait\"");
-    assertThat(json.array("survivors").get(0))
-        .hasToString("{\"pid\":42,\"command\":\"stubborn\"}");
+    assertThat(json.array("survivors").get(0)).hasToString("{\"pid\":42,\"command\":\"stubborn\"}");
   }
 
   @Test
   void aProcessRunsUntilItHasEndedAndAnotherOneOfItsNumberIsNotIt() {
     Survivor self = Survivor.of(ProcessHandle.current());
     assertThat(self.runs()).isTrue();
-    assertThat(new Survivor(self.pid(), Optional.of(java.time.Instant.EPOCH), "?").runs()).isFalse();
+    assertThat(new Survivor(self.pid(), Optional.of(java.time.Instant.EPOCH), "?").runs())
+        .isFalse();
     assertThat(new Survivor(Long.MAX_VALUE, self.started(), "?").runs()).isFalse();
   }
 
