@@ -63,6 +63,9 @@ final class Calls {
       Consumer<Progress> listener,
       boolean cancellable)
       throws McpException, InterruptedException {
+    if (Thread.interrupted()) { // before anything is sent: the call does not happen at all
+      throw new InterruptedException(method + " was not sent");
+    }
     PendingCall<McpException> call = pending.open(method);
     RpcMessage.Response response;
     try {

@@ -365,7 +365,11 @@ public final class Connection {
 
   private void publish(ConnectionState next) {
     state = next;
-    observer.accept(next);
+    try {
+      observer.accept(next);
+    } catch (RuntimeException | Error e) { // it must not, but a close must not fail for it either
+      LOG.log(System.Logger.Level.ERROR, name + ": the observer failed", e);
+    }
   }
 
   private End stopped(CloseReason reason) {

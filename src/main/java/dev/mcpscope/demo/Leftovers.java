@@ -4,6 +4,7 @@ import dev.mcpscope.host.ThreadDump.ThreadInfo;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 
 /// What this JVM has now and had not when an inventory was taken: nothing, or something leaked.
 ///
@@ -17,7 +18,7 @@ import java.util.List;
 /// - A platform thread is joined, which takes as long as it must and no longer. What could pass is
 ///   one that ends by itself within the second: late, yet not left.
 /// - A virtual thread cannot be joined by its id, so the inventory is taken again, while all of
-///   them are RUNNABLE. One that waits for a channel, a lock, a queue or the clock is in another
+///   them are RUNNABLE or TERMINATED. One that waits for a channel, a lock, a queue or the clock is in another
 ///   state and fails the test at the first look; one that runs on fails it after the second.
 /// - A process reaper that is still at work for a process that is gone is closing its pipes: the
 ///   JDK does that right after `waitFor` has returned.
@@ -30,6 +31,7 @@ import java.util.List;
 /// @param counts how much there was and is
 public record Leftovers(List<ThreadInfo> threads, List<String> lines, List<Count> counts) {
   private static final Duration ENDING = Duration.ofSeconds(1);
+  private static final Set<String> ENDING_STATES = Set.of("RUNNABLE", "TERMINATED");
   private static final String BUSY_REAPER = "process reaper (pid ";
 
   /// A row of a table: how much there was and is.
@@ -73,7 +75,7 @@ public record Leftovers(List<ThreadInfo> threads, List<String> lines, List<Count
     }
     boolean ending = true;
     for (ThreadInfo thread : leftovers.threads()) {
-      ending &= thread.virtual() ? thread.state().equals("RUNNABLE") : hasEnded(thread, end);
+      ending &= thread.virtual() ? ENDING_STATES.contains(thread.state()) : hasEnded(thread, end);
     }
     return ending;
   }

@@ -23,7 +23,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -303,10 +302,6 @@ class McpClientTest {
   }
 
   @Test
-  @Disabled(
-      "bug: PendingCall.await looks at neither the clock nor its interrupt while there is new"
-          + " progress each time; instead of `continue`: park only if there is no outcome and no"
-          + " progress")
   void aListenerSlowerThanTheProgressNeverExtendsACallBeyondTheMaximum() throws Exception {
     ClientOptions options =
         ClientOptions.defaults().withCallTimeout(Duration.ofMillis(500), Duration.ofMillis(900));
