@@ -48,7 +48,8 @@ class CommandLineTest {
 
   private static final String READY =
       "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":"
-          + "\"2025-11-25\",\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
+          + "\"2025-11-25\",\"capabilities\":{},"
+          + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
 
   @TempDir Path temp;
 
@@ -204,7 +205,8 @@ class CommandLineTest {
         "--port=1 --port=2  | --port is given twice",
         "--port many        | --port must be a number, is many",
         "--port 65536       | port must be 0 to 65535, is 65536",
-        "--allow npx,bin/sh | --allow takes names and absolute paths, with commas between them, not 'bin/sh'",
+        "--allow npx,bin/sh | --allow takes names and absolute paths, with commas between them,"
+            + " not 'bin/sh'",
       })
   void wrongArgumentsAreNamedInOneLine(String arguments, String message) throws Exception {
     NothingLeft.after(() -> {
@@ -323,9 +325,10 @@ class CommandLineTest {
     NothingLeft.after(() -> {
       try (var program = new Program(Map.of(), "demo")) {
         String told = program.rest();
-        assertThat(told).doesNotContain("[WRONG]").contains("[ok]", "connection/tour/demo#1");
-        assertThat(told).contains("6. Before and after");
-        assertThat(program.process.exitValue()).as(told).isZero();
+        assertThat(program.process.exitValue()).as(told + program.err()).isZero();
+        assertThat(told)
+            .doesNotContain("[WRONG]")
+            .contains("[ok]", "connection/tour/demo#1", "6. Before and after");
       }
     });
   }

@@ -104,7 +104,8 @@ public final class Front implements AutoCloseable {
 
   /// Binds and starts to answer.
   ///
-  /// @throws IOException when the address cannot be bound: the message names it
+  /// @throws IOException when the address cannot be bound: the message names it. The JDK's server
+  ///     keeps the descriptor of a socket that it could not bind, so do not try in a loop
   public static Front open(Options options, McpHost host) throws IOException {
     var address = new InetSocketAddress(InetAddress.getByName(options.host()), options.port());
     HttpServer server;

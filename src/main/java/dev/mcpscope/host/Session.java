@@ -224,23 +224,22 @@ final class Session {
       slot = new Slot();
       slots.put(connect.name(), slot);
     }
-    if (slot.live == null) {
-      start(scope, slot, connect);
-    } else {
+    if (slot.live != null) {
       slot.live.connection.stop(CloseReason.REPLACED);
       refuse(slot.parked, CloseReason.REPLACED);
       slot.parked = connect;
+    } else if (shared.live().incrementAndGet() <= shared.options().connections()) {
+      start(scope, slot, connect);
+    } else {
+      shared.live().decrementAndGet();
+      forgetIfEmpty(connect.name(), slot);
+      connect
+          .answer()
+          .completeExceptionally(new LimitException("connections", shared.options().connections()));
     }
   }
 
   private void start(TaskScope<Mail> scope, Slot slot, Command.Connect connect) {
-    int most = shared.options().connections();
-    if (shared.live().incrementAndGet() > most) {
-      shared.live().decrementAndGet();
-      forgetIfEmpty(connect.name(), slot);
-      connect.answer().completeExceptionally(new LimitException("connections", most));
-      return;
-    }
     Live live = new Live(shared.generations().incrementAndGet(), connect);
     live.connection =
         new Connection(
@@ -319,7 +318,6 @@ final class Session {
 
   /// A connection's thread has ended, and with it everything of the connection.
   private void ended(TaskScope<Mail> scope, Live live, Throwable defect) {
-    shared.live().decrementAndGet();
     Slot slot = slots.get(live.name);
     slot.live = null;
     if (defect != null) { // a connection answers for every failure itself, so this one is ours
@@ -342,8 +340,9 @@ final class Session {
     Command.Connect next = slot.parked;
     slot.parked = null;
     if (next != null) {
-      start(scope, slot, next);
+      start(scope, slot, next); // in the place of the one that it replaces
     } else {
+      shared.live().decrementAndGet();
       forgetIfEmpty(live.name, slot);
     }
   }

@@ -110,7 +110,8 @@ class FrontRealServerTest {
             front,
             "POST",
             "/mcp/call",
-            "{\"sessionId\": \"alice\", \"name\": \"everything\", \"tool\": \"%s\", \"arguments\": %s}"
+            ("{\"sessionId\": \"alice\", \"name\": \"everything\","
+                    + " \"tool\": \"%s\", \"arguments\": %s}")
                 .formatted(tool, arguments));
     return ((JsonObject) result.array("content").get(0)).string("text");
   }

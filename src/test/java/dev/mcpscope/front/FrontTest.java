@@ -47,7 +47,6 @@ import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -71,9 +70,10 @@ class FrontTest {
       #!/bin/sh
       mode=$1
       answer() { echo "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":$id,$1}"; }
-      text() { answer "\\"result\\":{\\"content\\":[{\\"type\\":\\"text\\",\\"text\\":\\"$1\\"}]$2}"; }
+      result() { answer "\\"result\\":{\\"$1\\":[$2]$3}"; }
+      text() { result content "{\\"type\\":\\"text\\",\\"text\\":\\"$1\\"}" "$2"; }
       failure() { answer "\\"error\\":{\\"code\\":-32000,\\"message\\":\\"$1\\"}"; }
-      tools() { answer "\\"result\\":{\\"tools\\":[{\\"name\\":\\"echo\\",\\"inputSchema\\":{}}]$1}"; }
+      tools() { result tools '{"name":"echo","inputSchema":{}}' "$1"; }
       version=2025-11-25
       capabilities='"tools":{}'
       case $mode in
@@ -637,7 +637,8 @@ class FrontTest {
 
   private static Refused refused(String command, String more, String detail) {
     String body =
-        "{\"sessionId\": \"s\", \"name\": \"live\", \"clientType\": \"stdio\", \"fullCommand\": \"%s\"%s}";
+        "{\"sessionId\": \"s\", \"name\": \"live\", \"clientType\": \"stdio\","
+            + " \"fullCommand\": \"%s\"%s}";
     return new Refused(body.formatted(command, more.isEmpty() ? "" : ", " + more), detail);
   }
 
@@ -803,7 +804,8 @@ class FrontTest {
   private static final String JSON = "Content-Type: application/json\r\n";
   private static final String AUTHORIZED = "Authorization: Bearer " + TOKEN + "\r\n";
   private static final String LIVE =
-      "{\"sessionId\":\"s\",\"name\":\"live\",\"clientType\":\"stdio\",\"fullCommand\":\"fake serves\"}";
+      "{\"sessionId\":\"s\",\"name\":\"live\",\"clientType\":\"stdio\","
+          + "\"fullCommand\":\"fake serves\"}";
   private static final String[][] ROUTES = {
     {"POST", "/mcp"},
     {"DELETE", "/mcp"},
@@ -932,6 +934,15 @@ class FrontTest {
                   .join());
       assertThat(answer.status()).isEqualTo(413);
       assertThat(answer.detail()).isEqualTo("the body is longer than 1048576 bytes");
+    });
+  }
+
+  /// As most clients do: all of the request first, then the answer.
+  @Test
+  void bodyIsReadToItsEndBeforeItIsRefused() throws Exception {
+    inLab(lab -> {
+      String answer = lab.raw(rawRequest(lab, "POST", "/mcp", " ".repeat(12 << 20)));
+      assertThat(answer).startsWith("HTTP/1.1 413 ").contains("is longer than 1048576 bytes");
     });
   }
 
@@ -1244,7 +1255,6 @@ class FrontTest {
   }
 
   @Test
-  @Disabled("an answer to malformed JSON shows 40 characters around the place: Front.body")
   void assignedValueInMalformedJsonDoesNotComeBack() throws Exception {
     inLab(lab -> {
       Answer answer =

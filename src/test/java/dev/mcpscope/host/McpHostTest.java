@@ -65,7 +65,8 @@ class McpHostTest {
 
     private static final String READY =
         "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":"
-            + "\"2025-11-25\",\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
+            + "\"2025-11-25\",\"capabilities\":{},"
+            + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
 
     /// Answers nothing, and ends when its input does.
     static final String SILENT = "while read -r _; do :; done";
@@ -568,6 +569,31 @@ class McpHostTest {
                 .as("round " + round)
                 .isInstanceOf(McpException.class);
           }
+        });
+  }
+
+  @Test
+  void aReplacedConnectionLeavesItsPlaceToNobodyElse() throws Exception {
+    Lab.run(
+        Lab.quick().withLimits(1_000, 1, 10),
+        lab -> {
+          lab.connect("x", SERVE);
+          var enough = new CountDownLatch(1);
+          Future<Integer> others =
+              lab.async(() -> {
+                int refused = 0;
+                while (enough.getCount() > 0) {
+                  assertThatThrownBy(() -> lab.host.connect("t", "y", server(SERVE)))
+                      .isInstanceOf(LimitException.class);
+                  refused++;
+                }
+                return refused;
+              });
+          for (int round = 0; round < 30; round++) {
+            lab.connect("x", SERVE);
+          }
+          enough.countDown();
+          assertThat(others.get()).isPositive();
         });
   }
 

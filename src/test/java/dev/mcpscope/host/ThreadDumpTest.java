@@ -150,7 +150,8 @@ class ThreadDumpTest {
         "[]",
         "{}",
         "{\"threadDump\":{\"threadContainers\":[1]}}",
-        "{\"threadDump\":{\"threadContainers\":[{\"container\":\"x\",\"owner\":\"y\",\"threads\":[]}]}}"
+        "{\"threadDump\":{\"threadContainers\":["
+            + "{\"container\":\"x\",\"owner\":\"y\",\"threads\":[]}]}}"
       })
   void whatIsNoDumpIsRefused(String json) {
     assertThatThrownBy(() -> ThreadDump.parse(json.getBytes(UTF_8)))
