@@ -89,12 +89,12 @@ class PackageDependencyTest {
               + ")");
 
   @Test
-  void everyPackageUsesOnlyWhatTheTableAllows() throws Exception {
+  void o1_everyPackageUsesOnlyWhatTheTableAllows() throws Exception {
     assertThat(productClasses()).flatExtracting(PackageDependencyTest::forbiddenUses).isEmpty();
   }
 
   @Test
-  void nothingInTheProductSleepsOrEndsTheJvm() throws Exception {
+  void o12_nothingInTheProductSleepsOrEndsTheJvm() throws Exception {
     assertThat(productClasses()).flatExtracting(PackageDependencyTest::forbiddenCalls).isEmpty();
   }
 

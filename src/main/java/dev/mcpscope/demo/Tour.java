@@ -160,7 +160,9 @@ public final class Tour {
           Map.of("steps", 4, "stepMs", 150),
           CallOptions.defaults()
               .withProgress(progress -> {
-                say("    progress " + progress.progress() + " of " + progress.total().orElse(0));
+                say(
+                    "    progress %.0f of %.0f"
+                        .formatted(progress.progress(), progress.total().orElse(0)));
                 dump.complete(treeOrFailure());
               }));
     } catch (McpException e) {

@@ -48,7 +48,7 @@ class SessionTest {
   // One name, one connection.
 
   @RepeatedTest(5)
-  void ofManyConcurrentConnectsOneConnectionAndOneProcessStay() throws Exception {
+  void o8_ofManyConcurrentConnectsOneConnectionAndOneProcessStay() throws Exception {
     Lab.run(lab -> {
       var start = new CyclicBarrier(24);
       var connects = new ArrayList<Future<ConnectionStatus>>();
@@ -148,7 +148,7 @@ class SessionTest {
   }
 
   @Test
-  void connectEndsTheOlderConnectionFirst() throws Exception {
+  void o8_connectEndsTheOlderConnectionFirst() throws Exception {
     Lab.run(lab -> {
       ConnectionStatus old = lab.connect("x", SERVE);
       ProcessHandle process = Lab.children().getFirst();
@@ -168,7 +168,7 @@ class SessionTest {
   }
 
   @Test
-  void newestOfTheConnectsThatWaitWins() throws Exception {
+  void o8_newestOfTheConnectsThatWaitWins() throws Exception {
     Lab.run(lab -> {
       CountDownLatch release = closeSlowly(lab);
       lab.connect("x", SERVE);
@@ -249,7 +249,7 @@ class SessionTest {
   }
 
   @Test
-  void lateEndOfACrashTouchesNothingOfTheNewConnection() throws Exception {
+  void o8_lateEndOfACrashTouchesNothingOfTheNewConnection() throws Exception {
     Lab.run(lab -> {
       CountDownLatch release = closeSlowly(lab);
       ConnectionStatus old = lab.connect("x", SERVE);
