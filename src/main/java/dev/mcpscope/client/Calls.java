@@ -45,33 +45,33 @@ final class Calls {
       throws McpException, InterruptedException {
     Duration timeout = call.timeout().orElse(options.callTimeout());
     Duration maximum = longer(timeout, options.callMaximum());
-    return call(
-        method, params, timeout, Deadline.after(maximum), call.onProgress().orElse(null), true);
+    return call(method, params, timeout, maximum, call.onProgress().orElse(null), true);
   }
 
   /// Calls without a budget of its own: the owner's deadline for connecting ends it. It is not
   /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
   JsonObject handshake(String method, JsonObject params) throws McpException, InterruptedException {
-    return call(method, params, FOREVER, Deadline.NEVER, null, false);
+    return call(method, params, FOREVER, FOREVER, null, false);
   }
 
   private JsonObject call(
       String method,
       JsonObject params,
       Duration timeout,
-      Deadline maximum,
+      Duration maximum,
       Consumer<Progress> listener,
       boolean cancellable)
       throws McpException, InterruptedException {
     if (Thread.interrupted()) { // before anything is sent: the call does not happen at all
       throw new InterruptedException(method + " was not sent");
     }
+    Deadline end = Deadline.after(maximum);
     PendingCall<McpException> call = pending.open(method);
     RpcMessage.Response response;
     try {
       JsonObject sending = listener == null ? params : withProgressToken(params, call.id());
       transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, sending));
-      response = call.await(timeout, maximum, progress -> tell(listener, progress));
+      response = call.await(timeout, end, progress -> tell(listener, progress));
     } catch (OverloadedException e) {
       call.abandon();
       throw new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
@@ -84,7 +84,7 @@ final class Calls {
       throw new CallTimeoutException(
           what(call)
               + " got no answer within "
-              + (maximum.passed() ? options.callMaximum() : timeout).toMillis()
+              + (end.passed() ? maximum : timeout).toMillis()
               + " ms");
     }
     return result(call, response);

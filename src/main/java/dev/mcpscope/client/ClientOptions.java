@@ -84,6 +84,12 @@ public record ClientOptions(
         Limits.defaults());
   }
 
+  /// Returns the same with this name and version of the client.
+  public ClientOptions withIdentity(String name, String version) {
+    return new ClientOptions(
+        name, version, connectTimeout, callTimeout, callMaximum, close, limits);
+  }
+
   /// Returns the same with this time to connect in.
   public ClientOptions withConnectTimeout(Duration time) {
     return new ClientOptions(name, version, time, callTimeout, callMaximum, close, limits);

@@ -12,6 +12,7 @@ import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.Closing;
 import dev.mcpscope.transport.Inbox;
 import dev.mcpscope.transport.Loss;
+import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.Transport;
 import java.io.IOException;
 import java.time.Duration;
@@ -243,6 +244,8 @@ public final class Connection {
             case Mail.Handshaken(var failure) -> handshaken(failure);
             case Mail.Welcomed(var failure) -> welcomed(failure);
             case Mail.Ended(_, var failure) when failure == null -> null;
+            case Mail.Ended(_, OverloadedException unread) ->
+                failed(new ProtocolViolationException(server + ": " + unread.getMessage(), unread));
             case Mail.Ended(var task, var failure) -> failed(task + " failed: " + failure, failure);
           };
     }
@@ -317,23 +320,39 @@ public final class Connection {
   /// fails. Before the scope is closed, nothing that its subtasks wait for may still block them.
   private void close(TaskScope<Mail> scope, Closing closing, End end) {
     publish(new ConnectionState.Closing(end.reason()));
-    closing.callsFailed(pending.end(() -> copy(end.cause())));
-    Guest opening = guest;
-    if (opening != null && !opening.dismiss(Deadline.after(Duration.ZERO), GUEST_GRACE)) {
-      closing.abandoned(opening.name());
+    closing.step(
+        "fail what waits", () -> closing.callsFailed(pending.end(() -> copy(end.cause()))));
+    if (guest != null) {
+      closing.step("end onConnect", () -> dismiss(closing, Deadline.after(Duration.ZERO)));
     }
     if (welcomed) {
       closing.step("onDisconnect", () -> sayGoodbye(closing));
     }
     if (handlers != null) {
-      handlers.end();
+      closing.step("end the handlers", handlers::end);
     }
     if (transport != null) {
-      transport.close(closing);
+      try {
+        transport.close(closing);
+      } catch (Throwable t) { // it must not, but what follows has to be done all the same
+        closing.failed(t);
+      }
     }
     closing.step("join", scope::close);
     mailbox.close();
-    closing.failures().forEach(end.cause()::addSuppressed);
+    for (Throwable failure : closing.failures()) {
+      if (failure != end.cause()) { // a callback may well throw the cause that its call was given
+        end.cause().addSuppressed(failure);
+      }
+    }
+  }
+
+  private boolean dismiss(Closing closing, Deadline deadline) {
+    boolean ended = guest.dismiss(deadline, GUEST_GRACE);
+    if (!ended) {
+      closing.abandoned(guest.name());
+    }
+    return ended;
   }
 
   private void sayGoodbye(Closing closing) throws Exception {
@@ -341,8 +360,7 @@ public final class Connection {
     guest =
         Guest.of(name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
     guest.start();
-    if (!guest.dismiss(Deadline.after(closing.budget().callback()), GUEST_GRACE)) {
-      closing.abandoned(guest.name());
+    if (!dismiss(closing, Deadline.after(closing.budget().callback()))) {
       return;
     }
     switch (failure.getNow(null)) {

@@ -55,12 +55,16 @@ final class Handlers {
   }
 
   /// The subtask: owner of the handlers' scope.
-  void run() throws InterruptedException {
+  ///
+  /// @throws OverloadedException when the server does not read what it has asked for
+  void run() throws InterruptedException, OverloadedException {
     try (var scope = TaskScope.open(name, mailbox)) {
       while (true) {
         switch (scope.take()) {
           case Mail.Serve(var request) ->
               scope.fork(request.method(), () -> answer(request), Mail.Served::new);
+          case Mail.Served(OverloadedException unread) ->
+              throw unread; // it asks, and never listens
           case Mail.Served(var failure) -> {
             unanswered.decrementAndGet();
             if (failure != null) {

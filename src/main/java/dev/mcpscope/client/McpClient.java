@@ -160,7 +160,8 @@ public final class McpClient implements AutoCloseable {
     connection.awaitClosed();
   }
 
-  /// Closes like [#close()] and returns what it took.
+  /// Closes like [#close()] and returns what it took; null when called from a callback of this
+  /// connection, which has not ended then.
   public CloseReport closeAndReport() {
     close();
     return connection.awaitClosed();

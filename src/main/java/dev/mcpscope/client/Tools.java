@@ -43,9 +43,16 @@ final class Tools {
     }
     var tools = new ArrayList<Tool>();
     Set<String> cursors = new HashSet<>();
+    long characters = 0;
     JsonObject params = JsonObject.EMPTY;
     while (true) {
-      Page page = calls.parse("tools/list", pages.page(era.params(params)), Page::parse);
+      JsonObject result = pages.page(era.params(params));
+      characters += result.toString().length();
+      if (characters > options.limits().message().maxBytes()) {
+        throw violation(
+            calls, "more than " + options.limits().message().maxBytes() + " bytes on all pages");
+      }
+      Page page = calls.parse("tools/list", result, Page::parse);
       tools.addAll(page.tools());
       if (tools.size() > options.limits().tools()) {
         throw violation(calls, "more than " + options.limits().tools() + " tools");

@@ -47,10 +47,14 @@ public final class Front implements AutoCloseable {
 
   static {
     // Read once, when the JDK's server is first used. Small answers must not wait for an
-    // acknowledgement, and who does not finish sending a request in time is cut off.
+    // acknowledgement, and who does not finish sending a request in time, or reading its answer
+    // (which may be long in the making), is cut off.
     System.setProperty("sun.net.httpserver.nodelay", "true");
     if (System.getProperty("sun.net.httpserver.maxReqTime") == null) {
       System.setProperty("sun.net.httpserver.maxReqTime", "30");
+    }
+    if (System.getProperty("sun.net.httpserver.maxRspTime") == null) {
+      System.setProperty("sun.net.httpserver.maxRspTime", "900");
     }
   }
 
@@ -74,11 +78,16 @@ public final class Front implements AutoCloseable {
       if (port < 0 || port > 65_535) {
         throw new IllegalArgumentException("port must be 0 to 65535, is " + port);
       }
-      if (token.isBlank() || !token.strip().equals(token)) {
-        throw new IllegalArgumentException(
-            "the token must not be empty, nor begin or end by blanks");
+      if (!token.matches("[!-~]+")) {
+        throw new IllegalArgumentException("the token must be visible ASCII without blanks");
       }
       allow = List.copyOf(allow);
+    }
+
+    /// Without the token and the environment.
+    @Override
+    public String toString() {
+      return "front on " + host + ":" + port + ", allowing " + allow;
     }
   }
 
@@ -216,7 +225,13 @@ public final class Front implements AutoCloseable {
           "the body must be sent as Content-Type: application/json"
               + (type == null ? "" : ", is " + quoted(type)));
     }
-    byte[] bytes = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
+    byte[] bytes;
+    try {
+      bytes = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
+    } catch (IOException e) {
+      throw new HttpError(
+          400, "the body cannot be read: " + e.getMessage(), Map.of("Connection", "close"));
+    }
     if (bytes.length > MAX_BODY) {
       throw new HttpError(413, "the body is longer than " + MAX_BODY + " bytes");
     }
@@ -237,11 +252,15 @@ public final class Front implements AutoCloseable {
     return "'" + shown.replaceAll("\\p{Cntrl}", "?") + "'";
   }
 
-  private static void discard(InputStream body) throws IOException {
+  private static void discard(InputStream body) {
     byte[] chunk = new byte[8 * 1024];
-    int n;
-    for (long read = 0; read < MAX_DISCARD && (n = body.read(chunk)) >= 0; ) {
-      read += n;
+    try {
+      int n;
+      for (long read = 0; read < MAX_DISCARD && (n = body.read(chunk)) >= 0; ) {
+        read += n;
+      }
+    } catch (IOException _) {
+      // it ends here; the answer is sent all the same
     }
   }
 }

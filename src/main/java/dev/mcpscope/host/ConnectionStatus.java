@@ -1,7 +1,9 @@
 package dev.mcpscope.host;
 
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerSpec;
+import java.util.Optional;
 
 /// A named connection of a host, as it stands.
 ///
@@ -12,4 +14,12 @@ import dev.mcpscope.client.ServerSpec;
 /// @param spec the server that it connects
 /// @param state where it stands
 public record ConnectionStatus(
-    String session, String name, long generation, ServerSpec spec, ConnectionState state) {}
+    String session, String name, long generation, ServerSpec spec, ConnectionState state) {
+
+  /// Returns what the connection is used by, if it is connected.
+  public Optional<McpClient> client() {
+    return state instanceof ConnectionState.Connected(var client, _)
+        ? Optional.of(client)
+        : Optional.empty();
+  }
+}

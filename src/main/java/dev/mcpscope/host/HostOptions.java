@@ -59,6 +59,11 @@ public record HostOptions(
         client, sessions, connections, connectionsPerSession, sessionIdle, close);
   }
 
+  /// Returns the same with this time for the host to end.
+  public HostOptions withClose(Duration time) {
+    return new HostOptions(client, sessions, connections, connectionsPerSession, sessionIdle, time);
+  }
+
   /// Returns the same with this life of a session in which nothing is connected.
   public HostOptions withSessionIdle(Duration time) {
     return new HostOptions(client, sessions, connections, connectionsPerSession, time, close);

@@ -274,6 +274,10 @@ public final class McpHost implements AutoCloseable {
         }
       }
     } finally {
+      for (Entry entry : entries.values()) { // only after a defect: nobody must wait for ever
+        entry.parked.forEach(command -> Session.refuse(command, CloseReason.HOST_ENDED));
+        entry.waiting.forEach(answer -> answer.complete(Optional.empty()));
+      }
       for (Mail late : mailbox.close()) {
         switch (late) {
           case Mail.Do(_, var command) -> Session.refuse(command, CloseReason.HOST_ENDED);
@@ -339,6 +343,8 @@ public final class McpHost implements AutoCloseable {
     }
     entry.waiting.add(end.answer());
     entry.ending = true;
+    entry.parked.forEach(command -> Session.refuse(command, CloseReason.SESSION_ENDED));
+    entry.parked.clear(); // they came before this end, if after an earlier one
     entry.session.end(CloseReason.SESSION_ENDED);
   }
 
@@ -356,7 +362,13 @@ public final class McpHost implements AutoCloseable {
     }
     session.answer();
     entry.waiting.forEach(answer -> answer.complete(Optional.of(closed)));
-    session.undone().forEach(command -> dispatch(scope, session.id(), command));
+    for (Command command : session.undone()) {
+      if (entry.ending) { // asked for after the command
+        Session.refuse(command, CloseReason.SESSION_ENDED);
+      } else {
+        dispatch(scope, session.id(), command);
+      }
+    }
     entry.parked.forEach(command -> dispatch(scope, session.id(), command));
   }
 

@@ -182,13 +182,26 @@ final class Session {
         answer();
         idle = anyLive() ? Deadline.NEVER : Deadline.after(shared.options().sessionIdle());
       }
+    } finally {
       undone =
           mailbox.close().stream()
               .filter(Command.class::isInstance)
               .map(Command.class::cast)
               .toList();
+      current.clear();
+      slots.values().forEach(this::answerAfterDefect);
     }
-    current.clear();
+  }
+
+  /// Whoever waits for a name that is still in use: there is none, but for a defect of this class.
+  private void answerAfterDefect(Slot slot) {
+    refuse(slot.parked, CloseReason.SESSION_ENDED);
+    slot.disconnects.forEach(answer -> answer.complete(Optional.empty()));
+    if (slot.live != null) {
+      shared.live().decrementAndGet();
+      slot.live.answer.completeExceptionally(
+          new ConnectionClosedException(slot.live.name, CloseReason.SESSION_ENDED));
+    }
   }
 
   private void handle(TaskScope<Mail> scope, Mail mail) {

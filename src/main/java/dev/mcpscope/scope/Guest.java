@@ -12,7 +12,7 @@ public final class Guest {
   private final String name;
   private final Thread thread;
 
-  private Guest(String name, TaskScope.Task body, Consumer<Throwable> ended) {
+  private Guest(String name, Task body, Consumer<Throwable> ended) {
     this.name = name;
     this.thread =
         Thread.ofVirtual()
@@ -32,7 +32,7 @@ public final class Guest {
   ///
   /// @param name the name of its thread, and in reports
   /// @param ended called in the guest's thread with what it threw, or with null; must not block
-  public static Guest of(String name, TaskScope.Task body, Consumer<Throwable> ended) {
+  public static Guest of(String name, Task body, Consumer<Throwable> ended) {
     return new Guest(name, body, ended);
   }
 

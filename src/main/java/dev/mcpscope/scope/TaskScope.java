@@ -63,13 +63,6 @@ import java.util.function.Function;
 /// @param <M> the messages that the owner takes
 public final class TaskScope<M> implements AutoCloseable {
 
-  /// What a subtask does. Its failure reaches the owner as mail, never as an uncaught exception.
-  @FunctionalInterface
-  public interface Task {
-    /// Runs in the subtask's thread; interrupted when the scope is closed.
-    void run() throws Exception;
-  }
-
   /// Says what a fork does: start a subtask, or, once the owner has decided to end, cancel.
   private static final class Policy implements Joiner<Object, Void> {
     private boolean ending; // owner only: onFork runs in the owner, inside fork()

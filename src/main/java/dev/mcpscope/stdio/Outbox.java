@@ -18,6 +18,8 @@ import java.util.concurrent.locks.ReentrantLock;
 /// makes it blocking, drains the queue, and gives it back. While the queue is not empty, callers
 /// only queue, so that the bytes of two messages never mix.
 final class Outbox {
+  private static final int MOST_AT_ONCE = 64 * 1024;
+
   private final Pipe.SinkChannel channel;
   private final long mostBytes;
 
@@ -47,7 +49,7 @@ final class Outbox {
       }
       ByteBuffer bytes = ByteBuffer.wrap(line);
       if (queue.isEmpty() && !writing) {
-        channel.write(bytes);
+        write(bytes);
         if (!bytes.hasRemaining()) {
           return;
         }
@@ -78,8 +80,19 @@ final class Outbox {
   void run() throws IOException, InterruptedException {
     for (ByteBuffer next; (next = next()) != null; ) {
       while (next.hasRemaining()) {
-        channel.write(next); // parks; freed by close() and by interrupt
+        write(next); // parks; freed by close() and by interrupt
       }
+    }
+  }
+
+  /// Writes some of the bytes. NIO copies all that it is offered, at each try, however little the
+  /// pipe takes: a long message in one piece would cost time by its square.
+  private void write(ByteBuffer bytes) throws IOException {
+    int end = bytes.limit();
+    try {
+      channel.write(bytes.limit(Math.min(end, bytes.position() + MOST_AT_ONCE)));
+    } finally {
+      bytes.limit(end);
     }
   }
 

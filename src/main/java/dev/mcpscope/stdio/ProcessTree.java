@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.HashMap;
@@ -26,14 +27,16 @@ final class ProcessTree {
   private static final Path PROC = Path.of("/proc");
   private static final boolean LINUX = Files.isDirectory(PROC.resolve("self/fd"));
 
+  private final Process root;
   private final byte[] cookie;
   private final Set<String> pipes;
   private final Set<ProcessHandle> members = new LinkedHashSet<>();
 
-  ProcessTree(ProcessHandle root, String cookie, Set<String> pipes) {
+  ProcessTree(Process root, String cookie, Set<String> pipes) {
+    this.root = root;
     this.cookie = cookie.getBytes(StandardCharsets.UTF_8);
     this.pipes = pipes;
-    members.add(root);
+    members.add(root.toHandle());
   }
 
   /// Looks for new members: descendants of those known, and carriers of the cookie. One walk over
@@ -66,7 +69,10 @@ final class ProcessTree {
 
   /// Returns the members that still run.
   List<ProcessHandle> alive() {
-    return members.stream().filter(ProcessTree::runs).toList();
+    // The child itself is asked in a way that needs no descriptor: there may be none left.
+    return members.stream()
+        .filter(member -> member.pid() == root.pid() ? root.isAlive() : runs(member))
+        .toList();
   }
 
   private static byte[] environment(ProcessHandle process) {
@@ -122,8 +128,10 @@ final class ProcessTree {
       // "pid (name) S …": the name may hold anything, so count from its last parenthesis
       char state = stat.charAt(stat.lastIndexOf(')') + 2);
       return state != 'Z' && state != 'X';
-    } catch (IOException _) {
+    } catch (NoSuchFileException _) {
       return false;
+    } catch (IOException _) { // it is alive, and that it is a zombie is not known
+      return true;
     }
   }
 }

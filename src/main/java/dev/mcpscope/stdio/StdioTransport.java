@@ -18,8 +18,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -84,13 +84,14 @@ public final class StdioTransport implements Transport {
   private final Tail tail;
   private final CountDownLatch drained = new CountDownLatch(2); // stdout and stderr have ended
   private final LongAdder skippedLines = new LongAdder();
+  private boolean looked; // the owner's: whether the last look at the processes has worked
 
   private StdioTransport(ChildProcess child, String cookie, Limits limits, Inbox inbox)
       throws IOException {
     this.limits = limits;
     this.inbox = inbox;
     this.child = child;
-    this.tree = new ProcessTree(child.process().toHandle(), cookie, child.pipes());
+    this.tree = new ProcessTree(child.process(), cookie, child.pipes());
     this.outbox = new Outbox(child.stdin(), limits.waitingBytes());
     this.tail = new Tail(limits.stderrBytes());
   }
@@ -192,7 +193,7 @@ public final class StdioTransport implements Transport {
     skippedLines.increment();
     LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
     if (call.isPresent()) {
-      inbox.received(new RpcMessage.Malformed(call, "cannot be read: " + e.getMessage()));
+      inbox.received(new RpcMessage.Malformed(call, "cannot be read: " + e.withoutExcerpt()));
     }
   }
 
@@ -287,21 +288,7 @@ public final class StdioTransport implements Transport {
             left.forEach(ProcessHandle::destroy); // not Process.destroy(), which may block
             awaitGone(left, Deadline.after(closing.budget().terminate()));
           });
-    }
-
-    // "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM"
-    List<ProcessHandle> stubborn = left.isEmpty() ? left : left(closing);
-    if (!stubborn.isEmpty()) {
-      closing.outcome(Outcome.KILLED);
-      closing.step(
-          "SIGKILL " + pids(stubborn),
-          () -> {
-            stubborn.forEach(ProcessHandle::destroyForcibly);
-            awaitGone(stubborn, Deadline.after(closing.budget().kill()));
-          });
-      for (ProcessHandle survivor : left(closing)) {
-        closing.survivor(Survivor.of(survivor));
-      }
+      kill(closing);
     }
 
     // Whatever still holds the other ends, ours are closed, and no task can be blocked any more.
@@ -312,6 +299,10 @@ public final class StdioTransport implements Transport {
         closing.abandoned(pump.name());
       }
     }
+    if (!looked) {
+      closing.abandoned(
+          "what process " + child.process().pid() + " may have started: not looked at");
+    }
     OptionalInt exitCode =
         child.process().isAlive()
             ? OptionalInt.empty()
@@ -319,20 +310,43 @@ public final class StdioTransport implements Transport {
     closing.process(exitCode, tail.text(), skippedLines.sum());
   }
 
-  /// Who is still there, newcomers included. A pipe that has not ended although everybody known has
-  /// is held by somebody else; on the road of pumps he cannot be found, only left behind.
+  /// "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM". Whoever
+  /// turns up while the others die is killed as well: a survivor is who was killed and still runs.
+  private void kill(Closing closing) {
+    Deadline deadline = Deadline.after(closing.budget().kill());
+    var killed = new HashSet<ProcessHandle>();
+    List<ProcessHandle> left = left(closing);
+    boolean again = true;
+    while (again && !left.isEmpty()) {
+      List<ProcessHandle> now = left;
+      again = killed.addAll(now) && !deadline.passed();
+      closing.outcome(Outcome.KILLED);
+      closing.step(
+          "SIGKILL " + pids(now),
+          () -> {
+            now.forEach(ProcessHandle::destroyForcibly);
+            awaitGone(now, deadline);
+          });
+      left = left(closing);
+    }
+    left.forEach(survivor -> closing.survivor(Survivor.of(survivor)));
+  }
+
+  /// Who is still there, newcomers included. A pipe that has not ended may be held by somebody that
+  /// is not known yet; on the road of pumps he cannot be found, only left behind. If nobody can be
+  /// looked for (out of descriptors, say), those known are still there to be ended.
   private List<ProcessHandle> left(Closing closing) {
-    var left = new ArrayList<ProcessHandle>();
     closing.step(
         "look for what is left",
         () -> {
+          looked = false;
           tree.refresh();
-          if (drained.getCount() > 0 && tree.alive().isEmpty()) {
+          if (drained.getCount() > 0) {
             tree.addHolders();
           }
-          left.addAll(tree.alive());
+          looked = true;
         });
-    return left;
+    return tree.alive();
   }
 
   /// Waits until these have ended. The child's exit is an event, and so is the end of the pipes that

@@ -1,6 +1,6 @@
 package dev.mcpscope.transport;
 
-import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.scope.Task;
 import dev.mcpscope.transport.CloseReport.Outcome;
 import dev.mcpscope.transport.CloseReport.Step;
 import dev.mcpscope.transport.CloseReport.Survivor;
@@ -44,14 +44,19 @@ public final class Closing {
 
   /// Runs one step and notes how long it took. An interrupt does not cut it short: the step's own
   /// bound does.
-  public void step(String name, TaskScope.Task body) {
+  public void step(String name, Task body) {
     long begun = System.nanoTime();
     try {
       body.run();
     } catch (Throwable t) {
-      failures.add(t);
+      failed(t);
     }
     steps.add(new Step(name, Duration.ofNanos(System.nanoTime() - begun)));
+  }
+
+  /// Notes a failure that does not end the close.
+  public void failed(Throwable failure) {
+    failures.add(failure);
   }
 
   /// Notes how the server went, if that is worse than what is known.
@@ -103,6 +108,15 @@ public final class Closing {
         skippedLines,
         survivors,
         abandoned,
-        failures.stream().map(Throwable::toString).toList());
+        failures.stream().map(Closing::described).toList());
+  }
+
+  /// What a callback has thrown may be of any kind, one that cannot be printed among them.
+  private static String described(Throwable failure) {
+    try {
+      return failure.toString();
+    } catch (RuntimeException | Error _) {
+      return failure.getClass().getName();
+    }
   }
 }

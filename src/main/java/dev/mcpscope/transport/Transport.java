@@ -1,7 +1,7 @@
 package dev.mcpscope.transport;
 
 import dev.mcpscope.rpc.RpcMessage;
-import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.scope.Task;
 import java.util.List;
 
 /// How messages travel between one client and one server: what the owner of a connection needs of
@@ -23,7 +23,7 @@ public interface Transport {
   /// @param name the last word of the thread's name
   /// @param platform whether a platform thread serves it better than a virtual one
   /// @param body the loop; interrupted when the scope is closed
-  record Work(String name, boolean platform, TaskScope.Task body) {}
+  record Work(String name, boolean platform, Task body) {}
 
   /// Returns the tasks that the owner forks, once, in this order.
   List<Work> tasks();

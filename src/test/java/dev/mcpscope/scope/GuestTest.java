@@ -164,11 +164,11 @@ class GuestTest {
     }
   }
 
-  private Guest start(TaskScope.Task body) {
+  private Guest start(Task body) {
     return start("guest", body);
   }
 
-  private Guest start(String name, TaskScope.Task body) {
+  private Guest start(String name, Task body) {
     var guest = Guest.of(name, body, failure -> end.complete(Optional.ofNullable(failure)));
     guest.start();
     return guest;

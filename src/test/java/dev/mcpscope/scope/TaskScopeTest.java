@@ -398,8 +398,7 @@ class TaskScopeTest {
         .orElseThrow();
   }
 
-  private static void fork(
-      TaskScope<Ended> scope, boolean virtual, String task, TaskScope.Task body) {
+  private static void fork(TaskScope<Ended> scope, boolean virtual, String task, Task body) {
     if (virtual) {
       scope.fork(task, body, ended(task));
     } else {

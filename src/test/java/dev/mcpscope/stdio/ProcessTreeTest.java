@@ -86,7 +86,7 @@ class ProcessTreeTest {
       Process root =
           start(shell("sleep 60 & echo $!; sh -c 'sleep 60 & echo $!; wait' & echo $!; wait"));
       List<ProcessHandle> descendants = told(root, 3);
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      var tree = new ProcessTree(root, cookie, Set.of());
       tree.refresh();
       assertThat(tree.alive()).contains(root.toHandle()).containsAll(descendants).hasSize(4);
       end(root);
@@ -101,7 +101,7 @@ class ProcessTreeTest {
     try (var _ = NothingLeft.check()) {
       Process root = start(shell("sleep 60 & echo $!; wait"));
       List<ProcessHandle> orphans = told(root, 1);
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      var tree = new ProcessTree(root, cookie, Set.of());
       end(root);
       tree.refresh();
       assertThat(tree.alive()).isEmpty(); // which is why they are looked for before each signal
@@ -116,7 +116,7 @@ class ProcessTreeTest {
       Process root = start(shellWithCookie(DAEMON));
       List<ProcessHandle> daemon = told(root, 1);
       root.waitFor();
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      var tree = new ProcessTree(root, cookie, Set.of());
       tree.refresh();
       assertThat(tree.alive()).containsExactlyElementsOf(daemon);
       endAll(tree);
@@ -131,7 +131,7 @@ class ProcessTreeTest {
       Process root = start(shellWithCookie(script));
       List<ProcessHandle> both = told(root, 2);
       root.waitFor();
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      var tree = new ProcessTree(root, cookie, Set.of());
       tree.refresh();
       assertThat(tree.alive()).containsExactlyInAnyOrderElementsOf(both);
       endAll(tree);
@@ -146,7 +146,7 @@ class ProcessTreeTest {
       List<ProcessHandle> daemon = told(root, 1);
       root.waitFor();
       held.pipe().sink().close();
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of(held.inode()));
+      var tree = new ProcessTree(root, cookie, Set.of(held.inode()));
       tree.refresh();
       assertThat(tree.alive()).isEmpty();
       tree.addHolders();
@@ -169,7 +169,7 @@ class ProcessTreeTest {
       other.environment().put(ChildEnvironment.COOKIE, UUID.randomUUID().toString());
       Process reader = start(other); // of another connection; it reads the pipe, but cannot write
       told(reader, 1);
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of(ours.inode()));
+      var tree = new ProcessTree(root, cookie, Set.of(ours.inode()));
       tree.refresh();
       tree.addHolders();
       assertThat(tree.alive()).containsExactly(root.toHandle());
@@ -190,7 +190,7 @@ class ProcessTreeTest {
       // The child ends when its parent has become a sleep, which never looks.
       Process root = start(shell("sleep 0.3 & echo $!; " + SLEEP));
       ProcessHandle zombie = told(root, 1).getFirst();
-      var tree = new ProcessTree(root.toHandle(), cookie, Set.of());
+      var tree = new ProcessTree(root, cookie, Set.of());
       do {
         tree.refresh();
       } while (tree.alive().contains(zombie));
