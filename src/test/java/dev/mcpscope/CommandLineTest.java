@@ -226,7 +226,7 @@ class CommandLineTest {
       try (var program = new Program(Map.of("MCP_SCOPE_TOKEN", ""), "--port", "0")) {
         assertThat(program.rest()).isEmpty();
         assertThat(program.process.exitValue()).isEqualTo(2);
-        assertThat(program.err()).contains("the token must not be empty");
+        assertThat(program.err()).contains("the token must be visible ASCII");
       }
     });
   }

@@ -34,6 +34,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -350,7 +352,7 @@ class ConnectionTest {
       McpClient client = running.ready();
       pid(client);
       var stuck = new Caller<>(() -> echo(client, "x".repeat(1_000_000)));
-      awaitBlocked(NAME + " writer", "Outbox.run");
+      awaitBlocked(NAME + " writer", "Outbox.write");
       CloseReport report = promptly(running::stopped);
       assertThat(report.outcome()).as("%s", report).isEqualTo(Outcome.KILLED);
       assertThat(took(report, "join")).isLessThan(Duration.ofSeconds(1));
@@ -376,10 +378,57 @@ class ConnectionTest {
 
   /// Waits until a thread of this name is where it blocks; the JVM's own dump tells.
   private static void awaitBlocked(String thread, String frame) throws IOException {
-    while (ThreadDump.take().threads().stream()
-        .noneMatch(t ->
-            t.name().equals(thread) && t.at().contains(frame) && t.state().equals("WAITING"))) {
+    while (!Thread.currentThread().isInterrupted() // the test's time is over
+        && ThreadDump.take().threads().stream()
+            .noneMatch(t ->
+                t.name().equals(thread) && t.at().contains(frame) && t.state().equals("WAITING"))) {
       Thread.onSpinWait();
+    }
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void o4_whoTurnsUpWhileTheOthersAreKilledIsKilledAsWell() throws Exception {
+    // The root heeds nothing; a daemon with a clean environment holds stdout, and is found last.
+    String script =
+        "trap '' TERM; setsid env -i /bin/sh -c 'sleep 310 & exec sleep 311' & "
+            + "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":\"2025-11-25\","
+            + "\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; "
+            + "while :; do sleep 312; done";
+    try (var _ = NothingLeft.check()) {
+      var quick = closing(200, 200);
+      try (McpClient client = McpClient.open(ServerSpec.stdio("sh", "-c", script), quick)) {
+        CloseReport report = client.closeAndReport();
+        assertThat(report.outcome()).as("%s", report).isEqualTo(Outcome.KILLED);
+        assertThat(report.nothingLeft()).as("%s", report).isTrue();
+      }
+    }
+    assertThat(
+            ProcessHandle.allProcesses()
+                .map(p -> p.info().commandLine().orElse(""))
+                .filter(command -> command.matches(".*sleep 31[0-2]")))
+        .isEmpty();
+  }
+
+  @Test
+  void o10_aCallbackThatThrowsTheCauseOfItsCallEndsNothingEarly() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Running running =
+          start(
+              DEFAULTS,
+              onDisconnect(client -> {
+                try {
+                  client.ping();
+                } catch (McpException e) {
+                  throw (Exception) e.getCause();
+                }
+              }),
+              new Fault.DiesOn("ping", 4, "broken"));
+      McpClient client = running.ready();
+      failure(ConnectionLostException.class, client::ping);
+      CloseReport report = running.connection().awaitClosed();
+      assertThat(report.failures()).singleElement().asString().contains("exited with code 4");
+      assertThat(running.connection().state()).isInstanceOf(ConnectionState.Failed.class);
     }
   }
 

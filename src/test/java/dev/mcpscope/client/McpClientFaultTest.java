@@ -198,6 +198,16 @@ class McpClientFaultTest {
     }
 
     @Test
+    void longerToolListsThanTheLimitAreAViolation() throws Exception {
+      assertThat(
+              connectFailure(
+                  ProtocolViolationException.class,
+                  limits(JsonLimits.defaults().withMaxBytes(2_000), 1_000, 10_000, 256),
+                  Quirk.CURSOR_NEVER_ENDS))
+          .hasMessageContaining("more than 2000 bytes on all pages");
+    }
+
+    @Test
     void moreToolsThanTheLimitAreAViolation() throws Exception {
       assertThat(
               connectFailure(
@@ -328,6 +338,23 @@ class McpClientFaultTest {
             .hasMessageContaining("tools/call")
             .hasMessageContaining("a string");
         client.ping();
+      }
+    }
+
+    @Test
+    void aServerThatAsksAndNeverListensEndsTheConnection() throws Exception {
+      String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+      String script =
+          "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":\"2025-11-25\","
+              + "\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; exec yes '"
+              + ping
+              + "'";
+      ClientOptions small =
+          limits(JsonLimits.defaults().withMaxBytes(1_000), 10, 10, Integer.MAX_VALUE);
+      try (var _ = NothingLeft.check();
+          var client = McpClient.open(ServerSpec.stdio("sh", "-c", script), small)) {
+        assertThat(failure(ProtocolViolationException.class, () -> callsUntilItFails(client)))
+            .hasMessageContaining("does not read its input");
       }
     }
 

@@ -947,6 +947,21 @@ class FrontTest {
   }
 
   @Test
+  void bodyThatCannotBeReadIsAnswered() throws Exception {
+    inLab(lab -> {
+      String head =
+          "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:"
+              + lab.port()
+              + "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
+      String bad = "\r\nnot-a-length\r\n{}\r\n0\r\n\r\n";
+      assertThat(lab.raw(head + AUTHORIZED + bad))
+          .startsWith("HTTP/1.1 400 ")
+          .contains("the body cannot be read");
+      assertThat(lab.raw(head + bad)).startsWith("HTTP/1.1 401 ");
+    });
+  }
+
+  @Test
   void bodyOfOneMebibyteIsRead() throws Exception {
     inLab(lab -> {
       String body = LIVE.replace("}", ",\"x\":\"") + "\"}";

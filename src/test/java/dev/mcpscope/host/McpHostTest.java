@@ -31,6 +31,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 import java.util.logging.Level;
@@ -570,6 +572,46 @@ class McpHostTest {
                 .isInstanceOf(McpException.class);
           }
         });
+  }
+
+  @Test
+  void aLaterEndOfASessionRefusesTheConnectsThatWaitForAnEarlierOne() throws Exception {
+    Lab.run(lab -> {
+      var closing = new CountDownLatch(1);
+      var release = new CountDownLatch(1);
+      lab.onDisconnect =
+          (_, _) -> {
+            closing.countDown();
+            release.await();
+          };
+      lab.connect("old", SERVE);
+      var first = lab.async(() -> lab.host.endSession("s"));
+      closing.await();
+      Future<ConnectionStatus> parked = lab.connecting("new", SERVE);
+      Future<?> second;
+      do { // until the connect has come before an end
+        second = lab.async(() -> lab.host.endSession("s"));
+      } while (!isRefused(parked));
+      release.countDown();
+      first.get();
+      second.get();
+      assertThat(lab.host.statuses()).isEmpty();
+    });
+  }
+
+  private static boolean isRefused(Future<?> connect) throws Exception {
+    try {
+      connect.get(20, TimeUnit.MILLISECONDS);
+      throw new AssertionError("connected");
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      assertThat(e.getCause())
+          .isInstanceOfSatisfying(
+              ConnectionClosedException.class,
+              cause -> assertThat(cause.reason()).isEqualTo(CloseReason.SESSION_ENDED));
+      return true;
+    }
   }
 
   @Test
