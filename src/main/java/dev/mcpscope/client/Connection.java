@@ -322,7 +322,7 @@ public final class Connection {
     publish(new ConnectionState.Closing(end.reason()));
     closing.step(
         "fail what waits", () -> closing.callsFailed(pending.end(() -> copy(end.cause()))));
-    if (guest != null) {
+    if (guest != null && !welcomed) {
       closing.step("end onConnect", () -> dismiss(closing, Deadline.after(Duration.ZERO)));
     }
     if (welcomed) {
