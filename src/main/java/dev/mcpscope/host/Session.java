@@ -103,7 +103,7 @@ final class Session {
   private final Shared shared;
   private final Mailbox<Mail> mailbox = new Mailbox<>(MOST_COMMANDS);
 
-  // written by the owner, read by any thread; in the order in which the names were first used
+  // written by the owner, read by any thread: the names that a connection runs under, or was lost
   private final Map<String, Live> current = new ConcurrentHashMap<>();
 
   // the owner's own

@@ -2,6 +2,7 @@ package dev.mcpscope.stdio;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -56,8 +57,8 @@ final class ProcessTree {
     }
   }
 
-  /// Adds who keeps one of the connection's pipes from ending, because he may still write to it. It costs a look at every
-  /// descriptor of every process, so it is for the case that a pipe does not end with the members.
+  /// Adds who keeps one of the connection's pipes from ending, because he may still write to it. It
+  /// costs a look at every descriptor of every process, so it is for pipes that have not ended.
   void addHolders() {
     if (!pipes.isEmpty()) {
       ProcessHandle self = ProcessHandle.current();
@@ -71,7 +72,7 @@ final class ProcessTree {
   List<ProcessHandle> alive() {
     // The child itself is asked in a way that needs no descriptor: there may be none left.
     return members.stream()
-        .filter(member -> member.pid() == root.pid() ? root.isAlive() : runs(member))
+        .filter(member -> member.equals(root.toHandle()) ? root.isAlive() : runs(member))
         .toList();
   }
 
@@ -108,7 +109,7 @@ final class ProcessTree {
           return true;
         }
       }
-    } catch (IOException | java.nio.file.DirectoryIteratorException _) {
+    } catch (IOException | DirectoryIteratorException _) {
       // another user's process, or gone
     }
     return false;

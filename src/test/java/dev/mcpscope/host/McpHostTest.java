@@ -138,6 +138,13 @@ class McpHostTest {
       return host.connect("s", name, server(script));
     }
 
+    /// Lets every close wait until the latch is open.
+    CountDownLatch closeSlowly() {
+      var release = new CountDownLatch(1);
+      onDisconnect = (_, _) -> release.await();
+      return release;
+    }
+
     /// Connects in a caller of its own.
     Future<ConnectionStatus> connecting(String name, String script) {
       return async(() -> host.connect("s", name, server(script)));
@@ -577,16 +584,10 @@ class McpHostTest {
   @Test
   void aLaterEndOfASessionRefusesTheConnectsThatWaitForAnEarlierOne() throws Exception {
     Lab.run(lab -> {
-      var closing = new CountDownLatch(1);
-      var release = new CountDownLatch(1);
-      lab.onDisconnect =
-          (_, _) -> {
-            closing.countDown();
-            release.await();
-          };
+      CountDownLatch release = lab.closeSlowly();
       lab.connect("old", SERVE);
       var first = lab.async(() -> lab.host.endSession("s"));
-      closing.await();
+      lab.await("old", ConnectionState.Closing.class);
       Future<ConnectionStatus> parked = lab.connecting("new", SERVE);
       Future<?> second;
       do { // until the connect has come before an end

@@ -170,7 +170,7 @@ class SessionTest {
   @Test
   void o8_newestOfTheConnectsThatWaitWins() throws Exception {
     Lab.run(lab -> {
-      CountDownLatch release = closeSlowly(lab);
+      CountDownLatch release = lab.closeSlowly();
       lab.connect("x", SERVE);
       Future<ConnectionStatus> first = lab.connecting("x", SERVE);
       lab.await("x", ConnectionState.Closing.class); // so the first one waits
@@ -205,7 +205,7 @@ class SessionTest {
     Lab.run(lab -> {
       lab.connecting("silent", SILENT);
       lab.awaitPhase("silent", "initialize");
-      CountDownLatch release = closeSlowly(lab);
+      CountDownLatch release = lab.closeSlowly();
       lab.connect("closing", SERVE);
       var disconnect = lab.async(() -> lab.host.disconnect("s", "closing"));
       lab.await("closing", ConnectionState.Closing.class);
@@ -251,7 +251,7 @@ class SessionTest {
   @Test
   void o8_lateEndOfACrashTouchesNothingOfTheNewConnection() throws Exception {
     Lab.run(lab -> {
-      CountDownLatch release = closeSlowly(lab);
+      CountDownLatch release = lab.closeSlowly();
       ConnectionStatus old = lab.connect("x", SERVE);
       Lab.children().forEach(ProcessHandle::destroyForcibly);
       lab.await("x", ConnectionState.Closing.class); // it has crashed, and is being released
@@ -298,7 +298,7 @@ class SessionTest {
   @Test
   void disconnectEndsAConnectThatWaitsForItsName() throws Exception {
     Lab.run(lab -> {
-      CountDownLatch release = closeSlowly(lab);
+      CountDownLatch release = lab.closeSlowly();
       lab.connect("x", SERVE);
       Future<ConnectionStatus> waits = lab.connecting("x", SERVE);
       lab.await("x", ConnectionState.Closing.class);
@@ -315,7 +315,7 @@ class SessionTest {
   @Test
   void everyDisconnectThatWaitsGetsTheReport() throws Exception {
     Lab.run(lab -> {
-      CountDownLatch release = closeSlowly(lab);
+      CountDownLatch release = lab.closeSlowly();
       lab.connect("x", SERVE);
       var disconnects = new ArrayList<Future<Optional<CloseReport>>>();
       disconnects.add(lab.async(() -> lab.host.disconnect("s", "x")));
@@ -583,12 +583,6 @@ class SessionTest {
   }
 
   /// Makes every close wait for the latch.
-  private static CountDownLatch closeSlowly(Lab lab) {
-    var release = new CountDownLatch(1);
-    lab.onDisconnect = (_, _) -> release.await();
-    return release;
-  }
-
   private static void stay(CountDownLatch release) {
     while (release.getCount() > 0) {
       try {
