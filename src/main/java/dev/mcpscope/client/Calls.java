@@ -3,6 +3,8 @@ package dev.mcpscope.client;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonNumber;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.PendingCall;
 import dev.mcpscope.rpc.PendingCalls;
 import dev.mcpscope.rpc.RpcId;
@@ -23,16 +25,19 @@ final class Calls {
   private final ClientOptions options;
   private final Transport transport;
   private final PendingCalls<McpException> pending;
+  private final Elicitations elicitations;
 
   Calls(
       String server,
       ClientOptions options,
       Transport transport,
-      PendingCalls<McpException> pending) {
+      PendingCalls<McpException> pending,
+      Elicitations elicitations) {
     this.server = server;
     this.options = options;
     this.transport = transport;
     this.pending = pending;
+    this.elicitations = elicitations;
   }
 
   /// How the server is called in messages.
@@ -66,7 +71,7 @@ final class Calls {
       throw new InterruptedException(method + " was not sent");
     }
     Deadline end = Deadline.after(maximum);
-    PendingCall<McpException> call = pending.open(method);
+    PendingCall<McpException> call = pending.open(method, target(params));
     RpcMessage.Response response;
     try {
       JsonObject sending = listener == null ? params : withProgressToken(params, call.id());
@@ -75,12 +80,15 @@ final class Calls {
     } catch (OverloadedException e) {
       call.abandon();
       throw new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
-    } catch (InterruptedException | RuntimeException | Error e) { // the last two: the listener's
-      giveUp(call, cancellable);
+    } catch (InterruptedException e) {
+      giveUp(call, cancellable, "the caller was interrupted");
+      throw e;
+    } catch (RuntimeException | Error e) {
+      giveUp(call, cancellable, "the caller's listener has failed");
       throw e;
     }
     if (response == null) {
-      giveUp(call, cancellable);
+      giveUp(call, cancellable, "its time is over");
       throw new CallTimeoutException(
           what(call)
               + " got no answer within "
@@ -97,13 +105,24 @@ final class Calls {
       case RpcMessage.Result(_, var other) ->
           throw new ProtocolViolationException(
               what(call) + " was answered by " + other.kind() + " instead of an object", null);
-      case RpcMessage.Failure(_, var error) ->
-          throw new RemoteErrorException(server, call.method(), error);
+      case RpcMessage.Failure(_, var error) -> {
+        var failure = new RemoteErrorException(server, call.method(), error);
+        failure.elicitations().forEach(url -> elicitations.expect(url.elicitationId()));
+        throw failure;
+      }
     };
   }
 
   private String what(PendingCall<McpException> call) {
-    return server + ": " + call.method() + " (id " + call.id() + ")";
+    String target = call.target().isEmpty() ? "" : " " + call.target();
+    return server + ": " + call.method() + target + " (id " + call.id() + ")";
+  }
+
+  /// What a request is for: of all the protocol's methods those that are for something name it in one
+  /// of two members.
+  private static String target(JsonObject params) {
+    JsonValue target = params.has("name") ? params.get("name") : params.get("uri");
+    return target instanceof JsonString(var text) ? text : "";
   }
 
   /// The call's id is its token: unique among those in flight, and known to the table already.
@@ -123,22 +142,29 @@ final class Calls {
     }
   }
 
-  /// Leaves the call, and tells the server that nobody waits for it, so that it can stop.
-  private void giveUp(PendingCall<McpException> call, boolean cancellable) {
+  /// Leaves the call, and tells the server that nobody waits for it, so that it can stop; unless it
+  /// has answered: "Cancellation notifications MUST only reference requests that were previously
+  /// issued and are believed to still be in-progress."
+  private void giveUp(PendingCall<McpException> call, boolean cancellable, String reason) {
     call.abandon();
-    if (cancellable) {
-      notify(
-          "notifications/cancelled",
-          JsonObject.of("requestId", call.id(), "reason", "the caller has given up"));
+    LOG.log(System.Logger.Level.DEBUG, "{0} was given up: {1}", what(call), reason);
+    if (cancellable && !call.isSettled()) {
+      try {
+        notify("notifications/cancelled", JsonObject.of("requestId", call.id(), "reason", reason));
+      } catch (CallTimeoutException e) {
+        LOG.log(System.Logger.Level.DEBUG, "it is not told so: {0}", e.getMessage());
+      }
     }
   }
 
-  /// Sends a notification; dropped when the server does not read.
-  void notify(String method, JsonObject params) {
+  /// Sends a notification; never blocks.
+  ///
+  /// @throws CallTimeoutException when the server does not read, and it was not sent
+  void notify(String method, JsonObject params) throws CallTimeoutException {
     try {
       transport.send(new RpcMessage.Notification(method, params));
     } catch (OverloadedException e) {
-      LOG.log(System.Logger.Level.DEBUG, "{0}: dropped {1}: {2}", server, method, e.getMessage());
+      throw new CallTimeoutException(server + ": " + method + " was not sent: " + e.getMessage());
     }
   }
 

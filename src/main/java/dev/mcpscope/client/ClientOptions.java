@@ -4,7 +4,7 @@ import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.transport.CloseBudget;
 import java.time.Duration;
 
-/// The budgets of a connection. All durations are more than zero, and zero is refused: to wait for
+/// What a connection may take, and what it does for its server. All durations are more than zero, and zero is refused: to wait for
 /// ever is not on offer.
 ///
 /// @param name what the client calls itself to servers
@@ -13,33 +13,49 @@ import java.time.Duration;
 ///     30 s
 /// @param callTimeout for one call, started anew by its progress; default 60 s
 /// @param callMaximum for one call, whatever progress it reports; default 10 min
+/// @param handlerTimeout for a handler of [ClientFeatures] to answer; default 10 min
+/// @param listenerTimeout for the listener of [ClientFeatures] to take one event; default 10 s
 /// @param close the steps of a close
 /// @param limits how much a server may send
+/// @param features what it does for its server; default nothing
 public record ClientOptions(
     String name,
     String version,
     Duration connectTimeout,
     Duration callTimeout,
     Duration callMaximum,
+    Duration handlerTimeout,
+    Duration listenerTimeout,
     CloseBudget close,
-    Limits limits) {
+    Limits limits,
+    ClientFeatures features) {
 
   /// How much a server may send; each is 1 or more.
   ///
   /// @param message what one message may be; its length is that of a line on stdio
   /// @param stderrBytes how much of the end of stderr is kept; default 64 KiB
-  /// @param toolPages how many pages a list of tools may have; default 1,000
-  /// @param tools how many tools a server may have; default 10,000
+  /// @param pages how many pages a list may have; default 1,000
+  /// @param items how many tools, resources or prompts a server may have; default 10,000
   /// @param serverRequests how many of its requests may be unanswered; default 256
+  /// @param events how many events may wait for the listener; default 1,024
+  /// @param eventBytes how long a notification may be; a longer one is dropped; default 64 KiB
   public record Limits(
-      JsonLimits message, int stderrBytes, int toolPages, int tools, int serverRequests) {
+      JsonLimits message,
+      int stderrBytes,
+      int pages,
+      int items,
+      int serverRequests,
+      int events,
+      int eventBytes) {
 
     /// Checks each value by name.
     public Limits {
       positive("stderrBytes", stderrBytes);
-      positive("toolPages", toolPages);
-      positive("tools", tools);
+      positive("pages", pages);
+      positive("items", items);
       positive("serverRequests", serverRequests);
+      positive("events", events);
+      positive("eventBytes", eventBytes);
     }
 
     private static void positive(String name, int value) {
@@ -50,12 +66,12 @@ public record ClientOptions(
 
     /// Returns the defaults.
     public static Limits defaults() {
-      return new Limits(JsonLimits.defaults(), 64 << 10, 1_000, 10_000, 256);
+      return new Limits(JsonLimits.defaults(), 64 << 10, 1_000, 10_000, 256, 1_024, 64 << 10);
     }
 
     /// Returns the same with these limits of a message.
     public Limits withMessage(JsonLimits message) {
-      return new Limits(message, stderrBytes, toolPages, tools, serverRequests);
+      return new Limits(message, stderrBytes, pages, items, serverRequests, events, eventBytes);
     }
   }
 
@@ -64,6 +80,8 @@ public record ClientOptions(
     positive("connectTimeout", connectTimeout);
     positive("callTimeout", callTimeout);
     positive("callMaximum", callMaximum);
+    positive("handlerTimeout", handlerTimeout);
+    positive("listenerTimeout", listenerTimeout);
   }
 
   private static void positive(String name, Duration value) {
@@ -80,34 +98,115 @@ public record ClientOptions(
         Duration.ofSeconds(30),
         Duration.ofSeconds(60),
         Duration.ofMinutes(10),
+        Duration.ofMinutes(10),
+        Duration.ofSeconds(10),
         CloseBudget.defaults(),
-        Limits.defaults());
+        Limits.defaults(),
+        ClientFeatures.none());
   }
 
   /// Returns the same with this name and version of the client.
   public ClientOptions withIdentity(String name, String version) {
     return new ClientOptions(
-        name, version, connectTimeout, callTimeout, callMaximum, close, limits);
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        limits,
+        features);
   }
 
   /// Returns the same with this time to connect in.
   public ClientOptions withConnectTimeout(Duration time) {
-    return new ClientOptions(name, version, time, callTimeout, callMaximum, close, limits);
+    return new ClientOptions(
+        name,
+        version,
+        time,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        limits,
+        features);
   }
 
   /// Returns the same with this time for a call without progress, and this one for any call.
   public ClientOptions withCallTimeout(Duration time, Duration maximum) {
-    return new ClientOptions(name, version, connectTimeout, time, maximum, close, limits);
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        time,
+        maximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        limits,
+        features);
+  }
+
+  /// Returns the same with this time for handlers, and this one for the listener.
+  public ClientOptions withHandlerTimeout(Duration handler, Duration listener) {
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handler,
+        listener,
+        close,
+        limits,
+        features);
   }
 
   /// Returns the same with this budget for closing.
   public ClientOptions withClose(CloseBudget budget) {
     return new ClientOptions(
-        name, version, connectTimeout, callTimeout, callMaximum, budget, limits);
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        budget,
+        limits,
+        features);
   }
 
   /// Returns the same with these limits.
   public ClientOptions withLimits(Limits other) {
-    return new ClientOptions(name, version, connectTimeout, callTimeout, callMaximum, close, other);
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        other,
+        features);
+  }
+
+  /// Returns the same with this done for its server.
+  public ClientOptions withFeatures(ClientFeatures given) {
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        limits,
+        given);
   }
 }

@@ -1,10 +1,14 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.rpc.PendingCalls;
 import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Delivery;
 import dev.mcpscope.scope.Guest;
+import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.stdio.StdioTransport;
@@ -17,6 +21,7 @@ import dev.mcpscope.transport.Transport;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -33,8 +38,12 @@ import java.util.function.Consumer;
 public final class Connection {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
 
-  /// What a callback that was interrupted may take to leave, before it is abandoned.
-  private static final Duration GUEST_GRACE = Duration.ofMillis(100);
+  /// What the listener may take at the end for what it has not heard yet.
+  private static final Duration LAST_EVENTS = Duration.ofMillis(500);
+
+  /// How long after one look at the tools the next one is due at the earliest, however often the
+  /// server says that they have changed.
+  private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
 
   /// User code that a connection calls, in a [Guest]: outside the scope, with a deadline.
   public interface Callbacks {
@@ -45,6 +54,15 @@ public final class Connection {
     /// Called when a connection for which `onConnect` has returned is about to be closed, within
     /// the close's budget; what it throws goes into the report. Calls are refused by then.
     default void onDisconnect(McpClient client) throws Exception {}
+  }
+
+  /// Who is told what happens: no user code, and must not block.
+  public interface Observer {
+    /// Takes every state, in order; called by the owner.
+    default void changed(ConnectionState state) {}
+
+    /// Takes what the server tells, in order; called by the connection's reader.
+    default void told(ServerEvent event) {}
   }
 
   /// What can happen to the owner.
@@ -60,6 +78,12 @@ public final class Connection {
     record Welcomed(Throwable failure) implements Mail {}
 
     record Handshaken(Throwable failure) implements Mail {}
+
+    record ToolsChanged() implements Mail {}
+
+    record Listed(List<Tool> tools) implements Mail {}
+
+    record Looked(Throwable failure) implements Mail {}
 
     /// Another subtask has ended. Why the connection was lost is told by [Lost], before that; a
     /// failure here is a defect.
@@ -77,17 +101,21 @@ public final class Connection {
   private final ServerSpec spec;
   private final ClientOptions options;
   private final Callbacks callbacks;
-  private final Consumer<ConnectionState> observer;
+  private final Observer observer;
   private final Mailbox<Mail> mailbox = new Mailbox<>(64);
   private final PendingCalls<McpException> pending = new PendingCalls<>();
   private final AtomicBoolean stopped = new AtomicBoolean();
   private final AtomicBoolean lost = new AtomicBoolean();
+  private final AtomicBoolean toolsChanged = new AtomicBoolean(); // and the owner has mail of it
+  private final Guests guests = new Guests();
+  private final Elicitations elicitations = new Elicitations();
+  private final Backlog<ServerEvent> events;
   private final CompletableFuture<McpClient> ready = new CompletableFuture<>();
   private final CompletableFuture<CloseReport> closed = new CompletableFuture<>();
 
   // written by the owner only, read by any thread
   private volatile ConnectionState state = new ConnectionState.Connecting("start");
-  private volatile Guest guest; // the one that runs, or the last one; set before it starts
+  private volatile boolean listing; // the server's tools were asked for, so a change concerns us
 
   // the owner's own
   private Transport transport;
@@ -97,6 +125,11 @@ public final class Connection {
   private List<Tool> tools;
   private boolean handshaken; // the handshake has ended, well or not
   private boolean welcomed; // onConnect has returned
+  private Guest guest; // onConnect, then onDisconnect
+  private Delivery<ServerEvent> delivery; // null if nobody listens
+  private boolean stale; // the tools have changed since the last look
+  private boolean looking;
+  private Deadline nextLook = Deadline.after(Duration.ZERO);
   private End gone; // set when the server goes in the middle of the handshake
 
   /// Creates a connection that does nothing yet.
@@ -104,20 +137,21 @@ public final class Connection {
   /// @param name the name of its scope, in thread dumps
   /// @param server how messages name the server
   /// @param callbacks user code
-  /// @param observer told of every state, by the owner; must not block, and is no user code
+  /// @param observer told of what happens
   public Connection(
       String name,
       String server,
       ServerSpec spec,
       ClientOptions options,
       Callbacks callbacks,
-      Consumer<ConnectionState> observer) {
+      Observer observer) {
     this.name = name;
     this.server = server;
     this.spec = spec;
     this.options = options;
     this.callbacks = callbacks;
     this.observer = observer;
+    this.events = new Backlog<>(options.limits().events(), ServerEvent.POLICY);
   }
 
   /// Returns where it stands; any thread.
@@ -148,11 +182,10 @@ public final class Connection {
   /// when interrupted, and sets the flag again: the wait is bounded by the close's budget once the
   /// connection was told to stop.
   ///
-  /// @return the report; null when called by a callback of this connection, whose end the connection
-  ///     waits for itself
+  /// @return the report; null when called by user code that the connection has called (a callback, a
+  ///     handler, the listener), because it waits for that itself
   public CloseReport awaitClosed() {
-    Guest running = guest;
-    return running != null && running.isCurrentThread() ? null : closed.join();
+    return guests.includeCurrentThread() ? null : closed.join();
   }
 
   /// Opens, serves and closes: the owner's whole life. Once, in a thread that waits for nothing else;
@@ -189,8 +222,8 @@ public final class Connection {
   private void open(TaskScope<Mail> scope) throws IOException {
     publish(new ConnectionState.Connecting("start"));
     transport = openTransport();
-    calls = new Calls(server, options, transport, pending);
-    handlers = new Handlers(name, transport, options.limits().serverRequests());
+    calls = new Calls(server, options, transport, pending, elicitations);
+    handlers = new Handlers(name, server, transport, options, pending, guests, elicitations);
     // From here on messages arrive: whoever they go to exists by now.
     for (Transport.Work task : transport.tasks()) {
       if (task.platform()) {
@@ -200,6 +233,13 @@ public final class Connection {
       }
     }
     scope.fork("handlers", handlers::run, t -> new Mail.Ended("handlers", t));
+    Optional<Consumer<ServerEvent>> listener = options.features().listener();
+    if (listener.isPresent()) {
+      delivery =
+          new Delivery<>(
+              name + " listener", events, listener.get(), options.listenerTimeout(), guests);
+      scope.fork("events", delivery::run, t -> new Mail.Ended("events", t));
+    }
     scope.fork("handshake", this::handshake, Mail.Handshaken::new);
   }
 
@@ -224,8 +264,8 @@ public final class Connection {
     mailbox.post(new Mail.Opening("initialize"));
     Era era = Era.open(calls, options);
     mailbox.post(new Mail.Opening("tools/list"));
-    List<Tool> tools =
-        Tools.list(calls, era, options, params -> calls.handshake("tools/list", params));
+    listing = true;
+    List<Tool> tools = Pages.TOOLS.read(calls, era, options.limits(), calls::handshake);
     mailbox.post(new Mail.Opened(era, tools));
   }
 
@@ -234,15 +274,19 @@ public final class Connection {
     Deadline deadline = Deadline.after(options.connectTimeout());
     End end = null;
     while (end == null) {
+      lookAtTools(scope);
       end =
-          switch (scope.take(connected() ? Deadline.NEVER : deadline)) {
-            case null -> failed(timeout());
+          switch (scope.take(connected() ? nextLook() : deadline)) {
+            case null -> connected() ? null : failed(timeout());
             case Mail.Stop(var reason) -> stopped(reason);
             case Mail.Lost(var loss) -> lost(loss);
             case Mail.Opening(var phase) -> opening(phase);
             case Mail.Opened(var era, var listed) -> opened(era, listed);
             case Mail.Handshaken(var failure) -> handshaken(failure);
             case Mail.Welcomed(var failure) -> welcomed(failure);
+            case Mail.ToolsChanged() -> toolsChanged();
+            case Mail.Listed(var listed) -> listed(listed);
+            case Mail.Looked(var failure) -> looked(failure);
             case Mail.Ended(_, var failure) when failure == null -> null;
             case Mail.Ended(_, OverloadedException unread) ->
                 failed(new ProtocolViolationException(server + ": " + unread.getMessage(), unread));
@@ -250,6 +294,46 @@ public final class Connection {
           };
     }
     return end;
+  }
+
+  private Deadline nextLook() {
+    return stale && !looking ? nextLook : Deadline.NEVER;
+  }
+
+  /// Has a subtask read the tools again, when they have changed and it is time. One at a time, and
+  /// not too often: what a server says costs us no more than it costs itself.
+  private void lookAtTools(TaskScope<Mail> scope) {
+    if (!connected() || !stale || looking || !nextLook.passed()) {
+      return;
+    }
+    stale = false;
+    looking = true;
+    nextLook = Deadline.after(BETWEEN_LOOKS);
+    scope.fork("tools/list", () -> mailbox.post(new Mail.Listed(client.tools())), Mail.Looked::new);
+  }
+
+  private End toolsChanged() {
+    toolsChanged.set(false); // before the look: a change from now on may be later than that
+    stale = true;
+    return null;
+  }
+
+  private End listed(List<Tool> listed) {
+    tools = listed;
+    publish(new ConnectionState.Connected(client, tools));
+    return null;
+  }
+
+  private End looked(Throwable failure) {
+    looking = false;
+    if (failure != null) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "{0}: its tools have changed and cannot be read: {1}",
+          server,
+          failure.getMessage());
+    }
+    return null;
   }
 
   private boolean connected() {
@@ -284,14 +368,13 @@ public final class Connection {
   private End opened(Era era, List<Tool> listed) {
     if (gone == null) {
       tools = listed;
-      client = new McpClient(this, calls, era, options);
+      client = new McpClient(this, calls, era, options, CallOptions.defaults());
       publish(new ConnectionState.Connecting("onConnect"));
       guest =
-          Guest.of(
+          guests.start(
               name + " onConnect",
               () -> callbacks.onConnect(client),
               t -> mailbox.post(new Mail.Welcomed(t)));
-      guest.start();
     }
     return null;
   }
@@ -323,7 +406,8 @@ public final class Connection {
     closing.step(
         "fail what waits", () -> closing.callsFailed(pending.end(() -> copy(end.cause()))));
     if (guest != null && !welcomed) {
-      closing.step("end onConnect", () -> dismiss(closing, Deadline.after(Duration.ZERO)));
+      closing.step(
+          "end onConnect", () -> guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE));
     }
     if (welcomed) {
       closing.step("onDisconnect", () -> sayGoodbye(closing));
@@ -338,8 +422,12 @@ public final class Connection {
         closing.failed(t);
       }
     }
+    if (delivery != null) {
+      closing.step("tell what was not told", () -> delivery.end(Deadline.after(LAST_EVENTS)));
+    }
     closing.step("join", scope::close);
     mailbox.close();
+    guests.running().forEach(closing::abandoned);
     for (Throwable failure : closing.failures()) {
       if (failure != end.cause()) { // a callback may well throw the cause that its call was given
         end.cause().addSuppressed(failure);
@@ -347,21 +435,13 @@ public final class Connection {
     }
   }
 
-  private boolean dismiss(Closing closing, Deadline deadline) {
-    boolean ended = guest.dismiss(deadline, GUEST_GRACE);
-    if (!ended) {
-      closing.abandoned(guest.name());
-    }
-    return ended;
-  }
-
   private void sayGoodbye(Closing closing) throws Exception {
     var failure = new CompletableFuture<Throwable>();
     guest =
-        Guest.of(name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
-    guest.start();
-    if (!dismiss(closing, Deadline.after(closing.budget().callback()))) {
-      return;
+        guests.start(
+            name + " onDisconnect", () -> callbacks.onDisconnect(client), failure::complete);
+    if (!guest.dismiss(Deadline.after(closing.budget().callback()), Delivery.GRACE)) {
+      return; // the report names it
     }
     switch (failure.getNow(null)) {
       case null -> {}
@@ -384,7 +464,7 @@ public final class Connection {
   private void publish(ConnectionState next) {
     state = next;
     try {
-      observer.accept(next);
+      observer.changed(next);
     } catch (RuntimeException | Error e) { // it must not, but a close must not fail for it either
       LOG.log(System.Logger.Level.ERROR, name + ": the observer failed", e);
     }
@@ -422,42 +502,95 @@ public final class Connection {
     };
   }
 
-  /// Sorts what arrives; called by the transport's reader.
+  /// Sorts what arrives; called by the transport's reader, which never waits here.
   private final class Arrivals implements Inbox {
     @Override
-    public void received(RpcMessage message) {
+    public void received(RpcMessage message, int bytes) {
       switch (message) {
         case RpcMessage.Response response -> {
           if (!pending.answer(response)) {
-            LOG.log(System.Logger.Level.DEBUG, "{0}: dropped an answer to no call", server);
+            drop("an answer to no call");
           }
         }
-        case RpcMessage.Notification(var method, var params) -> notified(method, params);
+        case RpcMessage.Notification notification when bytes > options.limits().eventBytes() -> {
+          drop(notification.method() + ", which has " + bytes + " bytes");
+          tell(new ServerEvent.Dropped(1));
+        }
+        case RpcMessage.Notification(var method, var params) -> {
+          try {
+            notified(method, params);
+          } catch (JsonException e) {
+            drop(method + ": " + e.getMessage());
+          }
+        }
         case RpcMessage.Request request -> {
-          if (!handlers.offer(request)) {
-            lost(
-                new Loss(
-                    Loss.Kind.PROTOCOL,
-                    "the server has more than "
-                        + options.limits().serverRequests()
-                        + " requests unanswered",
-                    null));
+          if (!handlers.offer(request, bytes)) {
+            tooMuch();
           }
         }
-        case RpcMessage.Malformed(var id, var problem) -> {
-          LOG.log(System.Logger.Level.DEBUG, "{0}: dropped a message: {1}", server, problem);
-          id.ifPresent(call ->
+        case RpcMessage.Malformed(var call, var request, var problem) -> {
+          drop("a message: " + problem);
+          call.ifPresent(id ->
               pending.fail(
-                  call, () -> new ProtocolViolationException(server + ": " + problem, null)));
+                  id, () -> new ProtocolViolationException(server + ": " + problem, null)));
+          if (request.isPresent() && !handlers.refuse(request.get(), problem)) {
+            tooMuch();
+          }
         }
       }
     }
 
-    private void notified(String method, JsonObject params) {
-      if (method.equals("notifications/progress") && params.has("progressToken")) {
-        pending.progress(params.get("progressToken"), params);
+    private void tooMuch() {
+      String what = options.limits().serverRequests() + " requests unanswered";
+      lost(
+          new Loss(Loss.Kind.PROTOCOL, "the server has more than " + what + " or long ones", null));
+    }
+
+    private void notified(String method, JsonObject params) throws JsonException {
+      switch (method) {
+        case "notifications/progress" -> {
+          var call = pending.waiting(params.get("progressToken"));
+          if (call.isPresent()) {
+            Progress progress = Progress.parse(params);
+            call.get().progress(params);
+            tell(
+                new ServerEvent.CallProgress(
+                    call.get().id(), call.get().method(), call.get().target(), progress));
+          }
+        }
+        case "notifications/cancelled" -> handlers.cancel(params.get("requestId"));
+        default -> {
+          Optional<ServerEvent> event = ServerEvent.parse(method, params);
+          if (event.isPresent()) {
+            tell(event.get());
+          } else {
+            drop("the unknown " + method);
+          }
+        }
       }
-      // Others are for features that nothing here has asked for.
+    }
+
+    private void tell(ServerEvent event) {
+      switch (event) {
+        case ServerEvent.ElicitationCompleted(var id) when !elicitations.complete(id) -> {
+          drop("the completion of no elicitation");
+          return;
+        }
+        case ServerEvent.ListChanged(var list)
+            when list == ServerEvent.List.TOOLS
+                && listing
+                && toolsChanged.compareAndSet(false, true) ->
+            mailbox.post(new Mail.ToolsChanged());
+        default -> {}
+      }
+      if (options.features().listener().isPresent()) {
+        events.add(event);
+      }
+      observer.told(event);
+    }
+
+    private void drop(String what) {
+      LOG.log(System.Logger.Level.DEBUG, "{0}: dropped {1}", server, what);
     }
 
     @Override

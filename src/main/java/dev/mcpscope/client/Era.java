@@ -38,7 +38,7 @@ sealed interface Era {
                   "protocolVersion",
                   REVISIONS.getFirst(),
                   "capabilities",
-                  JsonObject.EMPTY, // declared when there is a handler, and there is none yet
+                  options.features().capabilities(),
                   "clientInfo",
                   JsonObject.of("name", options.name(), "version", options.version())));
       ServerInfo server = calls.parse("initialize", answer, ServerInfo::parse);

@@ -1,7 +1,7 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonObject;
-import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.transport.CloseReport;
 import java.util.List;
 import java.util.Map;
@@ -48,12 +48,14 @@ public final class McpClient implements AutoCloseable {
   private final Calls calls;
   private final Era era;
   private final ClientOptions options;
+  private final CallOptions call;
 
-  McpClient(Connection connection, Calls calls, Era era, ClientOptions options) {
+  McpClient(Connection connection, Calls calls, Era era, ClientOptions options, CallOptions call) {
     this.connection = connection;
     this.calls = calls;
     this.era = era;
     this.options = options;
+    this.call = call;
   }
 
   /// Connects, runs `body`, and returns when everything is released: the form to prefer.
@@ -96,7 +98,7 @@ public final class McpClient implements AutoCloseable {
             spec,
             options,
             new Connection.Callbacks() {},
-            _ -> {});
+            new Connection.Observer() {});
     Thread.ofVirtual().name("connection/" + spec + " owner").start(connection::run);
     try {
       return connection.awaitReady();
@@ -112,42 +114,167 @@ public final class McpClient implements AutoCloseable {
     return era.server();
   }
 
+  /// Returns the same connection, whose calls get these options. To close one closes both.
+  public McpClient with(CallOptions options) {
+    return new McpClient(connection, calls, era, this.options, options);
+  }
+
+  // Tools.
+
   /// Asks the server for its tools, all pages of them; none when it has not declared any.
   ///
   /// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/server/tools">Tools,
   ///     revision 2025-11-25</a>
   public List<Tool> tools() throws McpException, InterruptedException {
-    return Tools.list(
-        calls, era, options, params -> calls.call("tools/list", params, CallOptions.defaults()));
+    return all(Pages.TOOLS);
   }
 
-  /// Calls a tool with the client's default budget.
+  /// Calls a tool.
   ///
   /// @param arguments by name; texts, numbers, booleans, null, lists and maps of them, and
-  ///     [JsonValue]s
+  ///     [dev.mcpscope.json.JsonValue]s
   public ToolResult callTool(String tool, Map<String, ?> arguments)
       throws McpException, InterruptedException {
-    return callTool(tool, arguments, CallOptions.defaults());
+    return callTool(tool, arguments, call);
   }
 
   /// Calls a tool. It is never repeated by the client: a call that failed may have run.
   public ToolResult callTool(String tool, Map<String, ?> arguments, CallOptions call)
       throws McpException, InterruptedException {
-    requireTools();
-    JsonObject params = JsonObject.of("name", tool, "arguments", JsonValue.of(arguments));
-    return calls.parse(
-        "tools/call", calls.call("tools/call", era.params(params), call), ToolResult::parse);
+    require("tools");
+    JsonObject params = JsonObject.of("name", tool, "arguments", arguments);
+    return ask("tools/call", params, call, ToolResult::parse);
   }
 
-  private void requireTools() {
-    if (!server().declares("tools")) {
-      throw new UnsupportedOperationException(calls.server() + " has not declared tools");
+  // Resources.
+
+  /// Asks the server for its resources, all pages of them; none when it has not declared any.
+  ///
+  /// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/server/resources">
+  ///     Resources, revision 2025-11-25</a>
+  public List<Resource> resources() throws McpException, InterruptedException {
+    return all(Pages.RESOURCES);
+  }
+
+  /// Asks the server for its resource templates, all pages of them; none when it has not declared
+  /// resources.
+  public List<ResourceTemplate> resourceTemplates() throws McpException, InterruptedException {
+    return all(Pages.TEMPLATES);
+  }
+
+  /// Reads a resource.
+  public List<ResourceContents> readResource(String uri) throws McpException, InterruptedException {
+    require("resources");
+    JsonObject params = JsonObject.of("uri", uri);
+    return ask("resources/read", params, call, ResourceContents::parseAll);
+  }
+
+  /// Has the server tell when a resource changes, by [ServerEvent.ResourceUpdated].
+  ///
+  /// @throws UnsupportedOperationException when it has not declared that it does
+  public void subscribe(String uri) throws McpException, InterruptedException {
+    require("resources", "subscribe");
+    ask("resources/subscribe", JsonObject.of("uri", uri), call, _ -> null);
+  }
+
+  /// Takes a subscription back.
+  public void unsubscribe(String uri) throws McpException, InterruptedException {
+    require("resources", "subscribe");
+    ask("resources/unsubscribe", JsonObject.of("uri", uri), call, _ -> null);
+  }
+
+  // Prompts.
+
+  /// Asks the server for its prompts, all pages of them; none when it has not declared any.
+  ///
+  /// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/server/prompts">Prompts,
+  ///     revision 2025-11-25</a>
+  public List<Prompt> prompts() throws McpException, InterruptedException {
+    return all(Pages.PROMPTS);
+  }
+
+  /// Asks for a prompt, filled in with these arguments.
+  public PromptResult getPrompt(String name, Map<String, String> arguments)
+      throws McpException, InterruptedException {
+    require("prompts");
+    JsonObject params = JsonObject.of("name", name, "arguments", arguments);
+    return ask("prompts/get", params, call, PromptResult::parse);
+  }
+
+  /// Asks how an argument may go on.
+  ///
+  /// @param of whose argument it is
+  /// @param argument its name
+  /// @param value what there is of it
+  /// @param others the arguments that are known already; may be empty
+  /// @see <a
+  ///     href="https://modelcontextprotocol.io/specification/2025-11-25/server/utilities/completion">
+  ///     Completion, revision 2025-11-25</a>
+  public Completion complete(
+      Completion.Of of, String argument, String value, Map<String, String> others)
+      throws McpException, InterruptedException {
+    if (!server().protocolVersion().equals("2024-11-05")) { // it had completion, and no word for it
+      require("completions");
     }
+    JsonObject params = Completion.params(of, argument, value);
+    if (!others.isEmpty()) {
+      params = params.with("context", JsonObject.of("arguments", others));
+    }
+    return ask("completion/complete", params, call, Completion::parse);
+  }
+
+  // The rest.
+
+  /// Asks the server to log from this level up, by [ServerEvent.LogMessage].
+  ///
+  /// @see <a
+  ///     href="https://modelcontextprotocol.io/specification/2025-11-25/server/utilities/logging">
+  ///     Logging, revision 2025-11-25</a>
+  public void setLogLevel(LogLevel level) throws McpException, InterruptedException {
+    require("logging");
+    ask("logging/setLevel", JsonObject.of("level", level.word()), call, _ -> null);
+  }
+
+  /// Tells the server that the roots are others now, so that it asks for them; never blocks.
+  ///
+  /// @throws UnsupportedOperationException when no roots were given
+  /// @throws CallTimeoutException when the server does not read, and was not told
+  public void rootsChanged() throws CallTimeoutException {
+    if (options.features().roots().isEmpty()) {
+      throw new UnsupportedOperationException("this client has no roots");
+    }
+    calls.notify("notifications/roots/list_changed", JsonObject.EMPTY);
   }
 
   /// Asks the server whether it is there.
   public void ping() throws McpException, InterruptedException {
-    calls.call("ping", era.params(JsonObject.EMPTY), CallOptions.defaults());
+    ask("ping", JsonObject.EMPTY, call, _ -> null);
+  }
+
+  private <T> List<T> all(Pages<T> pages) throws McpException, InterruptedException {
+    return pages.read(
+        calls, era, options.limits(), (method, params) -> calls.call(method, params, call));
+  }
+
+  private <T> T ask(String method, JsonObject params, CallOptions call, Calls.Parser<T> parser)
+      throws McpException, InterruptedException {
+    return calls.parse(method, calls.call(method, era.params(params), call), parser);
+  }
+
+  /// "Only use capabilities that were successfully negotiated."
+  private void require(String capability) {
+    if (!server().declares(capability)) {
+      throw new UnsupportedOperationException(calls.server() + " has not declared " + capability);
+    }
+  }
+
+  private void require(String capability, String ability) {
+    require(capability);
+    JsonObject declared = (JsonObject) server().capabilities().get(capability);
+    if (!JsonBoolean.TRUE.equals(declared.get(ability))) {
+      throw new UnsupportedOperationException(
+          calls.server() + " has not declared " + capability + "." + ability);
+    }
   }
 
   /// Closes the connection and returns when nothing of it is left but what its report names. Takes

@@ -1,13 +1,22 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.RpcError;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /// The server has answered a call with a JSON-RPC error.
 public final class RemoteErrorException extends McpException {
   private static final long serialVersionUID = 1;
 
+  /// The user has to go to some URLs before the request can be answered: [#elicitations()].
+  public static final int URL_ELICITATION_REQUIRED = -32042;
+
+  private final transient String server;
   private final transient RpcError error;
   private final int code;
 
@@ -15,6 +24,7 @@ public final class RemoteErrorException extends McpException {
     super(
         server + ": " + method + " was answered by error " + error.code() + ": " + error.message(),
         null);
+    this.server = server;
     this.error = error;
     this.code = error.code();
   }
@@ -27,5 +37,24 @@ public final class RemoteErrorException extends McpException {
   /// Returns what the server adds to the message, if anything.
   public Optional<JsonValue> data() {
     return error == null ? Optional.empty() : error.data();
+  }
+
+  /// Returns where the user has to go before the request is made again, if that is the error; what
+  /// does not fit the protocol is left out. The request is not repeated by itself.
+  public List<ElicitationUrl> elicitations() {
+    var urls = new ArrayList<ElicitationUrl>();
+    if (code == URL_ELICITATION_REQUIRED && data().orElse(null) instanceof JsonObject data) {
+      for (JsonValue url :
+          data.get("elicitations") instanceof JsonArray all ? all : JsonArray.EMPTY) {
+        try {
+          if (url instanceof JsonObject params) {
+            urls.add(ElicitationUrl.parse(server, params));
+          }
+        } catch (JsonException _) {
+          // left out
+        }
+      }
+    }
+    return List.copyOf(urls);
   }
 }

@@ -10,13 +10,18 @@ import java.util.Optional;
 /// @param title its name for people
 /// @param description what it does, for the model
 /// @param inputSchema the JSON Schema of its arguments, as the server sent it
+/// @param outputSchema the JSON Schema of its structured results, if it has one, as the server sent
+///     it
+/// @param annotations what it does to the world, in the server's own words: a hint, and no promise
 /// @param json the whole definition as the server sent it, members that this record has no name for
-///     included
+///     included: icons, `_meta`
 public record Tool(
     String name,
     Optional<String> title,
     Optional<String> description,
     JsonObject inputSchema,
+    Optional<JsonObject> outputSchema,
+    Optional<JsonObject> annotations,
     JsonObject json) {
 
   static Tool parse(JsonObject json) throws JsonException {
@@ -25,6 +30,8 @@ public record Tool(
         json.optionalString("title"),
         json.optionalString("description"),
         json.optionalObject("inputSchema").orElse(JsonObject.EMPTY),
+        json.optionalObject("outputSchema"),
+        json.optionalObject("annotations"),
         json);
   }
 }

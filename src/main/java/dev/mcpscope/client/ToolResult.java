@@ -1,10 +1,8 @@
 package dev.mcpscope.client;
 
-import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,15 +19,8 @@ public record ToolResult(
     JsonObject json) {
 
   static ToolResult parse(JsonObject json) throws JsonException {
-    var content = new ArrayList<JsonObject>();
-    for (JsonValue block : json.optionalArray("content").orElse(JsonArray.EMPTY)) {
-      if (!(block instanceof JsonObject object)) {
-        throw new JsonException("a block of content must be an object, is " + block.kind());
-      }
-      content.add(object);
-    }
     return new ToolResult(
-        List.copyOf(content),
+        json.optionalObjects("content"),
         Optional.ofNullable(json.get("structuredContent")),
         json.optionalBool("isError").orElse(false),
         json);
@@ -37,16 +28,6 @@ public record ToolResult(
 
   /// Returns the texts among the blocks, one a line; empty when there are none.
   public String text() {
-    var text = new StringBuilder();
-    for (JsonObject block : content) {
-      try {
-        block
-            .optionalString("text")
-            .ifPresent(t -> text.append(text.isEmpty() ? "" : "\n").append(t));
-      } catch (JsonException _) {
-        // a block whose text is no text has none
-      }
-    }
-    return text.toString();
+    return Content.text(content);
   }
 }

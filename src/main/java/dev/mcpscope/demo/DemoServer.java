@@ -139,7 +139,7 @@ public final class DemoServer {
             cancel(params.get("requestId"));
           }
         }
-        case RpcMessage.Malformed(_, var problem) ->
+        case RpcMessage.Malformed(_, _, var problem) ->
             fail(Optional.empty(), RpcError.INVALID_REQUEST, problem);
         case RpcMessage.Response _ -> {} // it asks nothing, so nothing can be answered
       }

@@ -14,7 +14,7 @@ public interface HostListener {
   /// reason; calls are refused by then.
   default void onDisconnect(String session, String name, McpClient client) throws Exception {}
 
-  /// Called with each change of a connection's state, in order. A listener that is slow misses the
-  /// oldest of the changes that wait.
-  default void changed(ConnectionStatus status) {}
+  /// Called with what happens, one event at a time, in order, for ten seconds each. A listener that
+  /// is slow misses the oldest of what waits, and is told so.
+  default void event(HostEvent event) {}
 }

@@ -6,7 +6,10 @@ import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.Session.Command;
+import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Delivery;
+import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.transport.CloseReport;
@@ -49,7 +52,9 @@ public final class McpHost implements AutoCloseable {
 
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.host");
   private static final int MOST_COMMANDS = 4_096;
-  private static final Duration LISTENER = Duration.ofMillis(500);
+  private static final int MOST_EVENTS = 1_024;
+  private static final Duration LISTENER = Duration.ofSeconds(10); // for one event
+  private static final Duration LAST_EVENTS = Duration.ofMillis(500); // for what waits at the end
 
   private sealed interface Mail {
     record Do(String session, Command command) implements Mail {}
@@ -58,6 +63,8 @@ public final class McpHost implements AutoCloseable {
         implements Mail {}
 
     record Over(Session session, Throwable failure) implements Mail {}
+
+    record Delivered(Throwable failure) implements Mail {}
 
     record End() implements Mail {}
   }
@@ -77,13 +84,14 @@ public final class McpHost implements AutoCloseable {
 
   private final HostOptions options;
   private final Session.Shared shared;
+  private final Guests guests = new Guests();
+  private final Delivery<HostEvent> delivery;
   private final Mailbox<Mail> mailbox = new Mailbox<>(MOST_COMMANDS);
   private final Thread owner;
 
   // written by the owner, read by any thread
   private final Map<String, Session> sessions = new ConcurrentHashMap<>();
   private final Map<String, Map<String, CloseReport>> reports = new ConcurrentHashMap<>();
-  private volatile String abandonedListener;
 
   // the owner's own
   private final Map<String, Entry> entries = new HashMap<>();
@@ -91,14 +99,11 @@ public final class McpHost implements AutoCloseable {
 
   private McpHost(HostOptions options, HostListener listener) {
     this.options = options;
+    var events = new Backlog<>(MOST_EVENTS, HostEvent.POLICY);
+    this.delivery = new Delivery<>("host listener", events, listener::event, LISTENER, guests);
     this.shared =
         new Session.Shared(
-            options,
-            listener,
-            new Events(listener::changed),
-            new AtomicInteger(),
-            new AtomicLong(),
-            new Survivors());
+            options, listener, events, new AtomicInteger(), new AtomicLong(), new Survivors());
     this.owner = Thread.ofVirtual().name("host owner").start(this::run);
   }
 
@@ -172,6 +177,29 @@ public final class McpHost implements AutoCloseable {
     }
   }
 
+  /// Subscribes to what happens in a session, which comes into being if there is none.
+  ///
+  /// @throws ConnectionClosedException when the session or the host is ending
+  /// @throws LimitException when there are too many sessions, or subscribers of this one
+  /// @throws IllegalArgumentException when the session's name is not one
+  /// @throws InterruptedException when the caller was interrupted
+  public Subscription subscribe(String session)
+      throws ConnectionClosedException, LimitException, InterruptedException {
+    checkName("session", session);
+    var answer = new CompletableFuture<Subscription>();
+    offer(session, new Command.Subscribe(answer));
+    try {
+      return await(answer);
+    } catch (ConnectionClosedException e) {
+      throw e;
+    } catch (McpException e) {
+      throw new AssertionError("a subscription needs no server", e);
+    } catch (InterruptedException e) {
+      answer.thenAccept(Subscription::close); // nobody will
+      throw e;
+    }
+  }
+
   /// Returns how the connection with this name stands; never blocks.
   public Optional<ConnectionStatus> status(String session, String name) {
     return Optional.ofNullable(sessions.get(session)).flatMap(s -> s.status(name));
@@ -203,12 +231,11 @@ public final class McpHost implements AutoCloseable {
     long begun = System.nanoTime();
     mailbox.post(new Mail.End());
     Deadline.after(options.close()).await(nanos -> owner.join(Duration.ofNanos(nanos)));
-    String listener = abandonedListener;
     return new HostReport(
         Duration.ofNanos(System.nanoTime() - begun),
         Map.copyOf(reports),
         List.copyOf(sessions.keySet()),
-        listener == null ? List.of() : List.of(listener));
+        guests.running());
   }
 
   /// Ends the host as [#end()] does.
@@ -261,18 +288,21 @@ public final class McpHost implements AutoCloseable {
 
   private void run() {
     try (var scope = TaskScope.open("host", mailbox)) {
+      scope.fork("events", delivery::run, Mail.Delivered::new);
       while (!ending || !entries.isEmpty()) {
         try {
           switch (scope.take()) {
             case Mail.Do(var session, var command) -> dispatch(scope, session, command);
             case Mail.EndSession end -> endSession(end);
             case Mail.Over(var session, var failure) -> over(scope, session, failure);
+            case Mail.Delivered _ -> {} // a listener that was left behind; the end reports it
             case Mail.End() -> beginEnd();
           }
         } catch (InterruptedException e) {
           beginEnd();
         }
       }
+      delivery.end(Deadline.after(LAST_EVENTS));
     } finally {
       for (Entry entry : entries.values()) { // only after a defect: nobody must wait for ever
         entry.parked.forEach(command -> Session.refuse(command, CloseReason.HOST_ENDED));
@@ -282,10 +312,9 @@ public final class McpHost implements AutoCloseable {
         switch (late) {
           case Mail.Do(_, var command) -> Session.refuse(command, CloseReason.HOST_ENDED);
           case Mail.EndSession end -> end.answer().complete(Optional.empty());
-          case Mail.Over _, Mail.End _ -> {}
+          case Mail.Over _, Mail.Delivered _, Mail.End _ -> {}
         }
       }
-      abandonedListener = shared.events().end(Deadline.after(LISTENER));
     }
   }
 
@@ -296,11 +325,15 @@ public final class McpHost implements AutoCloseable {
     }
     Entry entry = entries.get(id);
     if (entry == null) {
-      entry = command instanceof Command.Connect connect ? open(scope, id, connect) : null;
-      if (entry == null) {
-        Session.refuse(command, CloseReason.DISCONNECTED); // if it was not answered already
+      if (command instanceof Command.Disconnect) {
+        Session.refuse(command, CloseReason.DISCONNECTED);
         return;
       }
+      if (entries.size() >= options.sessions()) {
+        refuseForLimit(command, "sessions", options.sessions());
+        return;
+      }
+      entry = open(scope, id);
     }
     if (!entry.ending && entry.session.offer(command)) {
       return;
@@ -313,11 +346,7 @@ public final class McpHost implements AutoCloseable {
     }
   }
 
-  private Entry open(TaskScope<Mail> scope, String id, Command.Connect first) {
-    if (entries.size() >= options.sessions()) {
-      refuseForLimit(first, "sessions", options.sessions());
-      return null;
-    }
+  private Entry open(TaskScope<Mail> scope, String id) {
     var session = new Session(id, shared);
     var entry = new Entry(session);
     entries.put(id, entry);
@@ -327,12 +356,7 @@ public final class McpHost implements AutoCloseable {
   }
 
   private static void refuseForLimit(Command command, String what, int limit) {
-    switch (command) {
-      case Command.Connect connect ->
-          connect.answer().completeExceptionally(new LimitException(what, limit));
-      case Command.Disconnect disconnect ->
-          disconnect.answer().completeExceptionally(new LimitException(what, limit));
-    }
+    command.answer().completeExceptionally(new LimitException(what, limit));
   }
 
   private void endSession(Mail.EndSession end) {

@@ -6,7 +6,9 @@ import dev.mcpscope.client.Connection;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
+import dev.mcpscope.client.ServerEvent;
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
@@ -17,8 +19,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -38,6 +42,9 @@ final class Session {
 
   /// What callers ask for. Each is answered exactly once.
   sealed interface Command extends Mail {
+    /// Where its caller waits.
+    CompletableFuture<?> answer();
+
     /// Connect a server under this name, in place of what has it.
     record Connect(
         String name,
@@ -49,6 +56,9 @@ final class Session {
     /// End what has this name; the answer is its report, or empty when nothing has it.
     record Disconnect(String name, CompletableFuture<Optional<CloseReport>> answer)
         implements Command {}
+
+    /// Tell what happens from now on.
+    record Subscribe(CompletableFuture<Subscription> answer) implements Command {}
   }
 
   private record End(CloseReason reason) implements Mail {}
@@ -56,6 +66,8 @@ final class Session {
   private record Changed(Live live, ConnectionState state) implements Mail {}
 
   private record Ended(Live live, Throwable failure) implements Mail {}
+
+  private record Left(Subscription subscription) implements Mail {}
 
   /// A connection under its name. Identity tells generations apart: mail of one that is not the
   /// name's current one any more touches nothing but its own answers.
@@ -85,13 +97,14 @@ final class Session {
 
   /// What all sessions of a host share.
   ///
+  /// @param events what the listener is told
   /// @param live counts the connections that run
   /// @param generations numbers them
   /// @param survivors what closes could not end, for the operator
   record Shared(
       HostOptions options,
       HostListener listener,
-      Events events,
+      Backlog<HostEvent> events,
       AtomicInteger live,
       AtomicLong generations,
       Survivors survivors) {}
@@ -105,6 +118,9 @@ final class Session {
 
   // written by the owner, read by any thread: the names that a connection runs under, or was lost
   private final Map<String, Live> current = new ConcurrentHashMap<>();
+
+  // changed by the owner, read by any thread that has something to tell
+  private final Set<Subscription> subscriptions = new CopyOnWriteArraySet<>();
 
   // the owner's own
   private final Map<String, Slot> slots = new HashMap<>();
@@ -153,7 +169,11 @@ final class Session {
   }
 
   private ConnectionStatus status(Live live) {
-    return new ConnectionStatus(id, live.name, live.generation, live.spec, live.connection.state());
+    return status(live, live.connection.state());
+  }
+
+  private ConnectionStatus status(Live live, ConnectionState state) {
+    return new ConnectionStatus(id, live.name, live.generation, live.spec, state);
   }
 
   /// What the connections that were live at the end took to close; once the session is over.
@@ -176,11 +196,13 @@ final class Session {
         } catch (InterruptedException e) {
           beginEnd(CloseReason.OWNER_INTERRUPTED);
         }
-        if (!anyLive() && (ending != null || slots.isEmpty())) {
+        boolean used = !slots.isEmpty() || !subscriptions.isEmpty();
+        if (!anyLive() && (ending != null || !used)) {
           break;
         }
         answer();
-        idle = anyLive() ? Deadline.NEVER : Deadline.after(shared.options().sessionIdle());
+        boolean busy = anyLive() || !subscriptions.isEmpty();
+        idle = busy ? Deadline.NEVER : Deadline.after(shared.options().sessionIdle());
       }
     } finally {
       undone =
@@ -189,6 +211,7 @@ final class Session {
               .map(Command.class::cast)
               .toList();
       current.clear();
+      subscriptions.forEach(Subscription::end);
       slots.values().forEach(this::answerAfterDefect);
     }
   }
@@ -209,6 +232,8 @@ final class Session {
       case null -> beginEnd(CloseReason.SESSION_ENDED); // idle for too long
       case Command.Connect connect -> connect(scope, connect);
       case Command.Disconnect disconnect -> disconnect(disconnect);
+      case Command.Subscribe subscribe -> subscribe(subscribe);
+      case Left(var subscription) -> subscriptions.remove(subscription);
       case End(var reason) -> beginEnd(reason);
       case Changed(var live, var state) -> changed(live, state);
       case Ended(var live, var failure) -> ended(scope, live, failure);
@@ -261,7 +286,7 @@ final class Session {
             live.spec,
             connect.options(),
             new Callbacks(live.name),
-            state -> mailbox.post(new Changed(live, state)));
+            new Observer(live));
     slot.live = live;
     slot.failed = null;
     current.put(live.name, live);
@@ -286,6 +311,47 @@ final class Session {
     @Override
     public void onDisconnect(McpClient client) throws Exception {
       shared.listener().onDisconnect(id, name, client);
+    }
+  }
+
+  /// What a connection tells goes on at once, in the threads of the connection, so that the order is
+  /// the one in which it happened. Nobody waits here.
+  private final class Observer implements Connection.Observer {
+    private final Live live;
+
+    Observer(Live live) {
+      this.live = live;
+    }
+
+    @Override
+    public void changed(ConnectionState state) {
+      tell(new HostEvent.Changed(status(live, state)));
+      mailbox.post(new Changed(live, state));
+    }
+
+    @Override
+    public void told(ServerEvent event) {
+      tell(new HostEvent.Told(id, live.name, live.generation, event));
+    }
+
+    private void tell(HostEvent event) {
+      shared.events().add(event);
+      subscriptions.forEach(subscription -> subscription.add(event));
+    }
+  }
+
+  private void subscribe(Command.Subscribe subscribe) {
+    int most = shared.options().subscriptionsPerSession();
+    if (ending != null) {
+      refuse(subscribe, ending);
+    } else if (subscriptions.size() >= most) {
+      subscribe
+          .answer()
+          .completeExceptionally(new LimitException("subscribers of a session", most));
+    } else {
+      var subscription = new Subscription(left -> mailbox.post(new Left(left)));
+      subscriptions.add(subscription);
+      subscribe.answer().complete(subscription);
     }
   }
 
@@ -323,9 +389,8 @@ final class Session {
   }
 
   private void changed(Live live, ConnectionState state) {
-    shared.events().add(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
     if (state instanceof ConnectionState.Connected) {
-      live.answer.complete(new ConnectionStatus(id, live.name, live.generation, live.spec, state));
+      live.answer.complete(status(live, state));
     }
   }
 
@@ -398,6 +463,8 @@ final class Session {
               .answer()
               .completeExceptionally(new ConnectionClosedException(connect.name(), reason));
       case Command.Disconnect disconnect -> disconnect.answer().complete(Optional.empty());
+      case Command.Subscribe subscribe ->
+          subscribe.answer().completeExceptionally(new ConnectionClosedException("events", reason));
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.mcpscope.json;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -125,6 +126,24 @@ public record JsonObject(Map<String, JsonValue> members) implements JsonValue {
         : OptionalDouble.of(number.get().doubleValue());
   }
 
+  /// The elements of an array, each of which must be an object.
+  public List<JsonObject> objects(String name) throws JsonException {
+    return elements(name, array(name), JsonObject.class, "an object");
+  }
+
+  /// Like [#objects], and empty if there is no such member.
+  public List<JsonObject> optionalObjects(String name) throws JsonException {
+    return elements(
+        name, optionalArray(name).orElse(JsonArray.EMPTY), JsonObject.class, "an object");
+  }
+
+  /// The elements of an array of strings; empty if there is no such member.
+  public List<String> optionalStrings(String name) throws JsonException {
+    var strings =
+        elements(name, optionalArray(name).orElse(JsonArray.EMPTY), JsonString.class, "a string");
+    return strings.stream().map(JsonString::value).toList();
+  }
+
   @Override
   public String toString() {
     return JsonWriter.text(this);
@@ -144,6 +163,16 @@ public record JsonObject(Map<String, JsonValue> members) implements JsonValue {
     return members.get(name) == null || members.get(name) == JsonNull.INSTANCE
         ? Optional.empty()
         : Optional.of(required(name, type, expected));
+  }
+
+  private static <T extends JsonValue> List<T> elements(
+      String name, JsonArray array, Class<T> type, String expected) throws JsonException {
+    for (int i = 0; i < array.size(); i++) {
+      if (!type.isInstance(array.get(i))) {
+        throw mismatch(name + "[" + i + "]", expected, array.get(i).kind());
+      }
+    }
+    return array.elements().stream().map(type::cast).toList();
   }
 
   private static long integer(String name, JsonNumber number) throws JsonException {

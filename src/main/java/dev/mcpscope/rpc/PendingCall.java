@@ -19,14 +19,16 @@ public final class PendingCall<X extends Exception> {
   private final PendingCalls<X> table;
   private final long id;
   private final String method;
+  private final String target;
   private final Thread caller = Thread.currentThread();
   private final AtomicReference<JsonObject> progress = new AtomicReference<>();
   private volatile Object outcome; // a Response or a Supplier<X>; written once
 
-  PendingCall(PendingCalls<X> table, long id, String method) {
+  PendingCall(PendingCalls<X> table, long id, String method, String target) {
     this.table = table;
     this.id = id;
     this.method = method;
+    this.target = target;
   }
 
   /// Returns the id, which is the call's progress token too.
@@ -39,10 +41,16 @@ public final class PendingCall<X extends Exception> {
     return method;
   }
 
+  /// Returns what it is called for, such as the name of a tool; empty if there is no such thing.
+  public String target() {
+    return target;
+  }
+
   /// Waits for the response; only in the thread that opened the call. Unblocked by the response, by
   /// the end of the table, by time and by interrupt; however it ends, the call has left the table.
   ///
-  /// @param timeout how long to wait; starts anew with each progress
+  /// @param timeout how long to wait; starts anew with each progress, and does not run while the
+  ///     table is held
   /// @param maximum when to stop waiting, whatever progress there is
   /// @param listener gets the newest progress, in this thread
   /// @return the response, or null when time ran out
@@ -67,6 +75,10 @@ public final class PendingCall<X extends Exception> {
           throw new InterruptedException(method + " was interrupted");
         }
         long remaining = deadline.remainingNanos();
+        if (remaining == 0) {
+          deadline = maximum.orSooner(table.heldUntil(timeout)); // passed, if nothing held it
+          remaining = deadline.remainingNanos();
+        }
         // Out of time, unless the response wins this race; then it is a moment away.
         if (remaining == 0 && table.remove(this)) {
           return null;
@@ -93,9 +105,15 @@ public final class PendingCall<X extends Exception> {
     LockSupport.unpark(caller);
   }
 
-  void progress(JsonObject newest) {
+  /// Keeps the newest progress until the caller has looked at it; any thread, never blocks.
+  public void progress(JsonObject newest) {
     progress.set(newest);
     LockSupport.unpark(caller);
+  }
+
+  /// Returns whether the peer has answered, or will not any more.
+  public boolean isSettled() {
+    return outcome != null;
   }
 
   /// Takes the call out of the table without waiting for it: it could not be sent.

@@ -1,9 +1,12 @@
 package dev.mcpscope.rpc;
 
 import dev.mcpscope.json.JsonNumber;
-import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.scope.Deadline;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
@@ -20,14 +23,21 @@ public final class PendingCalls<X extends Exception> {
   private final AtomicLong nextId = new AtomicLong(1);
   private volatile Supplier<X> ended; // null while calls are accepted
 
+  // Who holds the table counts up before, and down after it has noted the instant: whoever reads 0
+  // reads an instant that is not older than the last hold.
+  private final AtomicInteger holders = new AtomicInteger();
+  private volatile long lastHeldNanos = System.nanoTime();
+
   /// Creates an empty table. Ids count from 1 and are never used again.
   public PendingCalls() {}
 
   /// Enters a call, which the calling thread then sends and waits for.
   ///
+  /// @param method the method that is called
+  /// @param target what it is called for, such as the name of a tool; may be empty
   /// @throws X when the table has ended
-  public PendingCall<X> open(String method) throws X {
-    var call = new PendingCall<>(this, nextId.getAndIncrement(), method);
+  public PendingCall<X> open(String method, String target) throws X {
+    var call = new PendingCall<>(this, nextId.getAndIncrement(), method, target);
     calls.put(call.id(), call);
     Supplier<X> cause = ended; // read after the put: end() reads the table after it wrote this
     if (cause != null) {
@@ -60,17 +70,26 @@ public final class PendingCalls<X extends Exception> {
     return true;
   }
 
-  /// Keeps the newest progress of a call until its caller has looked at it; never blocks.
-  ///
-  /// @param token the progress token, which is the call's id
-  /// @return false when no such call waits
-  public boolean progress(JsonValue token, JsonObject progress) {
-    PendingCall<X> call = find(token);
-    if (call == null) {
-      return false;
-    }
-    call.progress(progress);
-    return true;
+  /// Returns the call that waits under this progress token, which is its id; never blocks.
+  public Optional<PendingCall<X>> waiting(JsonValue token) {
+    return Optional.ofNullable(find(token));
+  }
+
+  /// Stops the clocks of all calls, whose time it is not: the server waits for an answer of ours.
+  /// Only their maximum goes on. Any thread; each hold needs a [#release()].
+  public void hold() {
+    holders.incrementAndGet();
+  }
+
+  /// Takes a [#hold()] back; when it was the last one, every call has its whole time again.
+  public void release() {
+    lastHeldNanos = System.nanoTime();
+    holders.decrementAndGet();
+  }
+
+  /// When a call with this time runs out, as far as holds have a say.
+  Deadline heldUntil(Duration timeout) {
+    return Deadline.after(holders.get() > 0 ? System.nanoTime() : lastHeldNanos, timeout);
   }
 
   /// Our ids are numbers: a string that looks like one of them is not the same id.

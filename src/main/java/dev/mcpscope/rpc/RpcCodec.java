@@ -40,7 +40,7 @@ public final class RpcCodec {
       return List.of(message(json));
     }
     if (batch.size() == 0) {
-      return List.of(new Malformed(Optional.empty(), "an empty batch"));
+      return List.of(new Malformed(Optional.empty(), Optional.empty(), "an empty batch"));
     }
     return batch.elements().stream().map(RpcCodec::message).toList();
   }
@@ -65,7 +65,7 @@ public final class RpcCodec {
               JsonObject.of("jsonrpc", VERSION, "id", json(id), "result", result);
           case Failure(Optional<RpcId> id, RpcError error) ->
               JsonObject.of("jsonrpc", VERSION, "id", json(id), "error", json(error));
-          case Malformed(_, String problem) ->
+          case Malformed(_, _, String problem) ->
               throw new IllegalArgumentException("not a message to send: " + problem);
         });
   }
@@ -135,7 +135,8 @@ public final class RpcCodec {
 
   private static RpcMessage message(JsonValue json) {
     if (!(json instanceof JsonObject object)) {
-      return new Malformed(Optional.empty(), "a message must be an object, not " + json.kind());
+      return new Malformed(
+          Optional.empty(), Optional.empty(), "a message must be an object, not " + json.kind());
     }
     boolean isCall = object.has("method");
     try {
@@ -144,7 +145,9 @@ public final class RpcCodec {
       }
       return isCall ? call(object) : response(object);
     } catch (JsonException e) {
-      return new Malformed(isCall ? Optional.empty() : id(object), e.getMessage());
+      return isCall
+          ? new Malformed(Optional.empty(), id(object), e.getMessage())
+          : new Malformed(id(object), Optional.empty(), e.getMessage());
     }
   }
 

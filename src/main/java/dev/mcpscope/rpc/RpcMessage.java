@@ -67,12 +67,14 @@ public sealed interface RpcMessage {
 
   /// What arrived as JSON but is no JSON-RPC 2.0 message. It is never sent.
   ///
-  /// @param id that of the call of ours which this seems to answer, so that the call can be failed;
-  ///     empty if the message has a method, because its id is then one of the peer's
+  /// @param call the id of the call of ours which this seems to answer, so that it can be failed
+  /// @param request the id of the peer's own which this seems to ask under, so that it can be refused
   /// @param problem what is wrong with it, without its content
-  record Malformed(Optional<RpcId> id, String problem) implements RpcMessage {
+  record Malformed(Optional<RpcId> call, Optional<RpcId> request, String problem)
+      implements RpcMessage {
     public Malformed {
-      Objects.requireNonNull(id, "id");
+      Objects.requireNonNull(call, "call");
+      Objects.requireNonNull(request, "request");
       Objects.requireNonNull(problem, "problem");
     }
   }

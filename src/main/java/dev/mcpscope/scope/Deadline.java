@@ -14,8 +14,13 @@ public record Deadline(long atNanos) {
 
   /// Returns the deadline that passes after `duration`; zero has passed already.
   public static Deadline after(Duration duration) {
+    return after(System.nanoTime(), duration);
+  }
+
+  /// Returns the deadline that passes `duration` after an instant on the same clock.
+  public static Deadline after(long startNanos, Duration duration) {
     long nanos = TimeUnit.NANOSECONDS.convert(duration); // saturates instead of overflowing
-    return new Deadline(System.nanoTime() + Math.clamp(nanos, 0, Long.MAX_VALUE / 2));
+    return new Deadline(startNanos + Math.clamp(nanos, 0, Long.MAX_VALUE / 2));
   }
 
   /// Returns the nanoseconds that are left, zero when the deadline has passed.

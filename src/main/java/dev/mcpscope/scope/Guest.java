@@ -51,6 +51,18 @@ public final class Guest {
     return Thread.currentThread() == thread;
   }
 
+  /// Returns whether it was started, and its thread has ended.
+  public boolean hasEnded() {
+    return thread.getState() == Thread.State.TERMINATED;
+  }
+
+  /// Waits for the guest to end; unblocked by its end, by the deadline and by interrupt.
+  ///
+  /// @return whether it has ended
+  public boolean await(Deadline deadline) throws InterruptedException {
+    return thread.join(Duration.ofNanos(deadline.remainingNanos()));
+  }
+
   /// Waits for the guest until `deadline`, then interrupts it and gives it `grace` to leave. Waits
   /// on, when the caller is interrupted, and sets the caller's flag again.
   ///

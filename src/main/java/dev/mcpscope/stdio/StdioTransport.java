@@ -180,20 +180,23 @@ public final class StdioTransport implements Transport {
     try {
       messages = RpcCodec.decode(buffer, offset, length, limits.message());
     } catch (JsonException e) {
-      unreadable(e, RpcCodec.idOfBrokenResponse(buffer, offset, length));
+      unreadable(e, RpcCodec.idOfBrokenResponse(buffer, offset, length), length);
       return;
     }
-    messages.forEach(inbox::received);
+    int bytes = length / messages.size(); // a batch is rare, and its parts are alike
+    messages.forEach(message -> inbox.received(message, bytes));
   }
 
   /// "The server MUST NOT write anything to its stdout that is not a valid MCP message", but many do:
   /// a banner, a log line. Skipping it loses nothing; closing for it would lose everything. If it
   /// was to be the answer to a call, the call is failed.
-  private void unreadable(JsonException e, Optional<RpcId> call) {
+  private void unreadable(JsonException e, Optional<RpcId> call, int bytes) {
     skippedLines.increment();
     LOG.log(System.Logger.Level.DEBUG, "skipped a line of stdout: {0}", e.getMessage());
     if (call.isPresent()) {
-      inbox.received(new RpcMessage.Malformed(call, "cannot be read: " + e.withoutExcerpt()));
+      inbox.received(
+          new RpcMessage.Malformed(call, Optional.empty(), "cannot be read: " + e.withoutExcerpt()),
+          bytes);
     }
   }
 

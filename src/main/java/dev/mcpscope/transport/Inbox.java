@@ -7,7 +7,9 @@ import dev.mcpscope.rpc.RpcMessage;
 public interface Inbox {
 
   /// Takes a message, in the order in which the server sent them on one stream.
-  void received(RpcMessage message);
+  ///
+  /// @param bytes how long it was on the wire: whoever keeps messages has to know what they cost
+  void received(RpcMessage message, int bytes);
 
   /// Takes the news that the connection cannot go on. The first call counts, later ones are ignored.
   void lost(Loss loss);

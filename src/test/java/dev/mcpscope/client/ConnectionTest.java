@@ -543,7 +543,8 @@ class ConnectionTest {
     var limits = ClientOptions.Limits.defaults();
     ClientOptions options =
         DEFAULTS.withLimits(
-            new ClientOptions.Limits(limits.message(), limits.stderrBytes(), 10, 10, 4));
+            new ClientOptions.Limits(
+                limits.message(), limits.stderrBytes(), 10, 10, 4, 10, limits.eventBytes()));
     try (var _ = NothingLeft.check()) {
       Running running = start(options, NONE, new Fault.AsksTooMuch(2_000));
       McpClient client = running.ready();

@@ -35,9 +35,9 @@ class McpClientFaultTest {
           Duration.ofSeconds(1));
 
   private static ClientOptions limits(
-      JsonLimits message, int toolPages, int tools, int serverRequests) {
+      JsonLimits message, int pages, int items, int serverRequests) {
     return DEFAULTS.withLimits(
-        new ClientOptions.Limits(message, 64 << 10, toolPages, tools, serverRequests));
+        new ClientOptions.Limits(message, 64 << 10, pages, items, serverRequests, 1_024, 64 << 10));
   }
 
   /// Connects, checks that it fails like this and at once, and that nothing is left.
@@ -354,7 +354,7 @@ class McpClientFaultTest {
       try (var _ = NothingLeft.check();
           var client = McpClient.open(ServerSpec.stdio("sh", "-c", script), small)) {
         assertThat(failure(ProtocolViolationException.class, () -> callsUntilItFails(client)))
-            .hasMessageContaining("does not read its input");
+            .hasMessageMatching(".*(does not read its input|requests unanswered).*");
       }
     }
 

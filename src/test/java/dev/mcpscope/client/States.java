@@ -2,15 +2,14 @@ package dev.mcpscope.client;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /// The states of a connection, in the order in which its observer was told of them.
-final class States implements Consumer<ConnectionState> {
+final class States implements Connection.Observer {
   private final List<ConnectionState> states = new ArrayList<>();
   private final List<Thread> tellers = new ArrayList<>();
 
   @Override
-  public synchronized void accept(ConnectionState state) {
+  public synchronized void changed(ConnectionState state) {
     states.add(state);
     tellers.add(Thread.currentThread());
     notifyAll();

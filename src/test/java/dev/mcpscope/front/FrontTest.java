@@ -9,6 +9,7 @@ import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.host.ConnectionStatus;
+import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.host.HostListener;
 import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.host.McpHost;
@@ -135,9 +136,11 @@ class FrontTest {
     }
 
     @Override
-    public synchronized void changed(ConnectionStatus status) {
-      heard.add(status);
-      notifyAll();
+    public synchronized void event(HostEvent event) {
+      if (event instanceof HostEvent.Changed(var status)) {
+        heard.add(status);
+        notifyAll();
+      }
     }
 
     synchronized ConnectionStatus await(String name, Predicate<ConnectionState> wanted)
@@ -322,7 +325,8 @@ class FrontTest {
             Duration.ofSeconds(1),
             Duration.ofMillis(300),
             Duration.ofSeconds(1));
-    var pages = new ClientOptions.Limits(JsonLimits.defaults(), 64 << 10, 20, 10_000, 256);
+    var pages =
+        new ClientOptions.Limits(JsonLimits.defaults(), 64 << 10, 20, 10_000, 256, 1_024, 64 << 10);
     HostOptions options =
         limits.withClient(ClientOptions.defaults().withClose(close).withLimits(pages));
     NothingLeft.after(() -> {

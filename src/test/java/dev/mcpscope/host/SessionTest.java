@@ -481,7 +481,7 @@ class SessionTest {
           (_, _) -> {
             throw thrown;
           };
-      lab.onDisconnect = (_, _) -> lab.changed(null); // must not be called
+      lab.onDisconnect = (_, _) -> lab.event(new HostEvent.Changed(null)); // must not be called
       assertThatThrownBy(() -> lab.connect("x", SERVE))
           .isInstanceOf(ConnectionLostException.class)
           .hasMessageContaining("not welcome")

@@ -39,7 +39,7 @@ class ThreadDumpTest {
       Scope host = scope(ThreadDump.take().scopes(), "host");
       assertThat(host.owner()).isEqualTo("host owner");
       assertThat(names(host.threads()))
-          .containsExactlyInAnyOrder("host session s", "host session t");
+          .containsExactlyInAnyOrder("host events", "host session s", "host session t");
       assertThat(host.scopes()).extracting(Scope::name).containsExactly("session/s", "session/t");
       Scope s = scope(host.scopes(), "session/s");
       assertThat(s.owner()).isEqualTo("host session s");

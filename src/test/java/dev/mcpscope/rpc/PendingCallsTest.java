@@ -53,7 +53,7 @@ class PendingCallsTest {
 
   @Test
   void anAnswerThatCameBeforeTheCallerWaitsIsThere() throws Exception {
-    PendingCall<Gone> call = calls.open("tools/list");
+    PendingCall<Gone> call = calls.open("tools/list", "");
 
     assertThat(calls.answer(result(call))).isTrue();
 
@@ -76,7 +76,7 @@ class PendingCallsTest {
 
   @Test
   void anErrorOfTheServerIsAnAnswer() throws Exception {
-    PendingCall<Gone> call = calls.open("tools/call");
+    PendingCall<Gone> call = calls.open("tools/call", "");
     var failure =
         new RpcMessage.Failure(
             RpcId.of(call.id()), new RpcError(RpcError.INVALID_PARAMS, "no such tool"));
@@ -88,8 +88,8 @@ class PendingCallsTest {
 
   @Test
   void answersComeInAnyOrder() throws Exception {
-    PendingCall<Gone> first = calls.open("a");
-    PendingCall<Gone> second = calls.open("b");
+    PendingCall<Gone> first = calls.open("a", "");
+    PendingCall<Gone> second = calls.open("b", "");
     calls.answer(result(second));
     calls.answer(result(first));
 
@@ -99,8 +99,8 @@ class PendingCallsTest {
 
   @Test
   void aFailedCallThrowsAndTheOthersWaitOn() throws Exception {
-    PendingCall<Gone> failed = calls.open("a");
-    PendingCall<Gone> other = calls.open("b");
+    PendingCall<Gone> failed = calls.open("a", "");
+    PendingCall<Gone> other = calls.open("b", "");
 
     assertThat(calls.fail(RpcId.of(failed.id()), () -> new Gone("malformed"))).isTrue();
 
@@ -114,13 +114,13 @@ class PendingCallsTest {
     try (var _ = NothingLeft.check()) {
       Caller waiting = new Caller("a");
       untilItWaits(waiting.thread);
-      PendingCall<Gone> notYet = calls.open("b");
+      PendingCall<Gone> notYet = calls.open("b", "");
 
       assertThat(calls.end(Gone::new)).isEqualTo(2);
 
       assertThatThrownBy(waiting::outcome).isInstanceOf(Gone.class);
       assertThatThrownBy(() -> await(notYet)).isInstanceOf(Gone.class);
-      assertThatThrownBy(() -> calls.open("c")).isInstanceOf(Gone.class);
+      assertThatThrownBy(() -> calls.open("c", "")).isInstanceOf(Gone.class);
       assertThat(calls.size()).isZero();
     }
   }
@@ -130,7 +130,7 @@ class PendingCallsTest {
     calls.end(() -> new Gone("first"));
     assertThat(calls.end(() -> new Gone("second"))).isZero();
 
-    assertThatThrownBy(() -> calls.open("late")).hasMessage("first");
+    assertThatThrownBy(() -> calls.open("late", "")).hasMessage("first");
   }
 
   @Test
@@ -151,7 +151,7 @@ class PendingCallsTest {
 
   @Test
   void aCallThatIsOutOfTimeReturnsNullAndItsAnswerIsRefused() throws Exception {
-    PendingCall<Gone> call = calls.open("slow");
+    PendingCall<Gone> call = calls.open("slow", "");
     Deadline deadline = Deadline.after(Duration.ofMillis(30));
 
     assertThat(call.await(Duration.ofMillis(30), Deadline.NEVER, NOBODY)).isNull();
@@ -160,12 +160,12 @@ class PendingCallsTest {
     assertThat(calls.size()).isZero();
     assertThat(calls.answer(result(call))).isFalse();
     assertThat(calls.fail(RpcId.of(call.id()), Gone::new)).isFalse();
-    assertThat(calls.progress(JsonNumber.of(call.id()), JsonObject.EMPTY)).isFalse();
+    assertThat(calls.waiting(JsonNumber.of(call.id()))).isEmpty();
   }
 
   @Test
   void anAnswerThatIsThereIsReturnedEvenIfNoTimeIsLeft() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     calls.answer(result(call));
 
     assertThat(call.await(Duration.ZERO, Deadline.after(Duration.ZERO), NOBODY))
@@ -207,7 +207,7 @@ class PendingCallsTest {
 
   @Test
   void progressDoesNotCarryACallBeyondItsMaximum() throws Exception {
-    PendingCall<Gone> call = calls.open("endless");
+    PendingCall<Gone> call = calls.open("endless", "");
     Deadline maximum = Deadline.after(Duration.ofMillis(50));
     progress(call, 0);
 
@@ -219,7 +219,7 @@ class PendingCallsTest {
 
   @Test
   void anInterruptEndsACallThatGetsProgressWithoutPause() throws Exception {
-    PendingCall<Gone> call = calls.open("endless");
+    PendingCall<Gone> call = calls.open("endless", "");
     Thread caller = Thread.currentThread();
     progress(call, 0);
 
@@ -237,7 +237,7 @@ class PendingCallsTest {
 
   @Test
   void onlyTheNewestProgressIsKept() throws Exception {
-    PendingCall<Gone> call = calls.open("busy");
+    PendingCall<Gone> call = calls.open("busy", "");
     var trail = new ArrayList<JsonObject>();
     progress(call, 1);
     progress(call, 2);
@@ -288,7 +288,7 @@ class PendingCallsTest {
 
   @Test
   void aListenerThatParksDoesNotMakeItsCallMissTheAnswer() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     progress(call, 1);
 
     RpcMessage.Response response =
@@ -305,7 +305,7 @@ class PendingCallsTest {
 
   @Test
   void progressBeforeTheEndIsDeliveredToo() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     var trail = new ArrayList<JsonObject>();
     progress(call, 1);
     calls.end(Gone::new);
@@ -316,7 +316,7 @@ class PendingCallsTest {
 
   @Test
   void aListenerThatThrowsLeavesTheTableEmpty() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     var failure = new IllegalStateException();
     progress(call, 1);
 
@@ -333,7 +333,7 @@ class PendingCallsTest {
 
   @Test
   void aSecondAnswerIsRefused() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     calls.answer(result(call));
 
     assertThat(calls.answer(result(call))).isFalse();
@@ -345,34 +345,34 @@ class PendingCallsTest {
   @ParameterizedTest
   @ValueSource(strings = {"2", "0", "-1", "1.5", "1e999999999", "18446744073709551617"})
   void anIdThatNobodyAskedWithIsRefused(String number) throws Exception {
-    calls.open("id 1");
+    calls.open("id 1", "");
     var id = new JsonNumber(number);
 
     assertThat(calls.answer(result(id))).isFalse();
     assertThat(calls.fail(new RpcId(id), Gone::new)).isFalse();
-    assertThat(calls.progress(id, JsonObject.EMPTY)).isFalse();
+    assertThat(calls.waiting(id)).isEmpty();
     assertThat(calls.size()).isEqualTo(1);
   }
 
   @Test
   void aStringThatLooksLikeANumberIsNotThatId() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     var text = new JsonString(Long.toString(call.id()));
 
     assertThat(calls.answer(result(text))).isFalse();
     assertThat(calls.fail(new RpcId(text), Gone::new)).isFalse();
-    assertThat(calls.progress(text, JsonObject.EMPTY)).isFalse();
+    assertThat(calls.waiting(text)).isEmpty();
     assertThat(calls.size()).isEqualTo(1);
   }
 
   @Test
   void whatNamesNoCallIsRefused() throws Exception {
-    calls.open("a");
+    calls.open("a", "");
     var error = new RpcError(RpcError.PARSE_ERROR, "");
 
     assertThat(calls.answer(new RpcMessage.Failure(Optional.empty(), error))).isFalse();
-    assertThat(calls.progress(null, JsonObject.EMPTY)).isFalse();
-    assertThat(calls.progress(JsonObject.EMPTY, JsonObject.EMPTY)).isFalse();
+    assertThat(calls.waiting(null)).isEmpty();
+    assertThat(calls.waiting(JsonObject.EMPTY)).isEmpty();
     assertThat(calls.size()).isEqualTo(1);
   }
 
@@ -392,7 +392,7 @@ class PendingCallsTest {
 
   @Test
   void anAnswerThatIsThereWinsOverAnInterrupt() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
     calls.answer(result(call));
     Thread.currentThread().interrupt();
 
@@ -402,7 +402,7 @@ class PendingCallsTest {
 
   @Test
   void anAbandonedCallHasLeftTheTable() throws Exception {
-    PendingCall<Gone> call = calls.open("a");
+    PendingCall<Gone> call = calls.open("a", "");
 
     call.abandon();
 
@@ -412,12 +412,12 @@ class PendingCallsTest {
 
   @Test
   void idsCountFromOneAndAreNeverUsedAgain() throws Exception {
-    PendingCall<Gone> first = calls.open("a");
+    PendingCall<Gone> first = calls.open("a", "");
     first.abandon();
 
     assertThat(first.id()).isEqualTo(1);
     assertThat(first.method()).isEqualTo("a");
-    assertThat(calls.open("b").id()).isEqualTo(2);
+    assertThat(calls.open("b", "").id()).isEqualTo(2);
   }
 
   @RepeatedTest(5)
@@ -428,7 +428,7 @@ class PendingCallsTest {
       Thread server = Thread.startVirtualThread(() -> answerUntilInterrupted(opened, accepted));
       int answered = 0;
       for (int i = 0; i < 2_000; i++) {
-        PendingCall<Gone> call = calls.open("close");
+        PendingCall<Gone> call = calls.open("close", "");
         opened.add(call);
         var timeout = Duration.ofNanos(ThreadLocalRandom.current().nextInt(20_000));
         answered += call.await(timeout, Deadline.NEVER, NOBODY) == null ? 0 : 1;
@@ -453,7 +453,7 @@ class PendingCallsTest {
                 for (PendingCalls<Gone> table : tables) {
                   turn.incrementAndGet();
                   try {
-                    await(table.open("race"));
+                    await(table.open("race", ""));
                   } catch (Gone e) {
                     gone.incrementAndGet();
                   } catch (InterruptedException e) {
@@ -502,7 +502,7 @@ class PendingCallsTest {
                 while (true) {
                   PendingCall<Gone> call;
                   try {
-                    call = calls.open("race");
+                    call = calls.open("race", "");
                   } catch (Gone e) {
                     refused.incrementAndGet();
                     return;
@@ -548,7 +548,7 @@ class PendingCallsTest {
     }
 
     Caller(String method, Waiting body) {
-      opening = new FutureTask<>(() -> calls.open(method));
+      opening = new FutureTask<>(() -> calls.open(method, ""));
       waiting = new FutureTask<>(() -> body.await(opening.get()));
       thread =
           Thread.startVirtualThread(() -> {
@@ -603,7 +603,7 @@ class PendingCallsTest {
   }
 
   private void progress(PendingCall<Gone> call, int percent) {
-    assertThat(calls.progress(JsonNumber.of(call.id()), progress(percent))).isTrue();
+    calls.waiting(JsonNumber.of(call.id())).orElseThrow().progress(progress(percent));
   }
 
   private static JsonObject progress(int percent) {

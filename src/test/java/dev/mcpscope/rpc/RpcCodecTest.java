@@ -72,7 +72,8 @@ class RpcCodecTest {
   @Test
   void aMalformedMessageIsNeverSent() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> RpcCodec.encode(new Malformed(Optional.empty(), "why")));
+        .isThrownBy(
+            () -> RpcCodec.encode(new Malformed(Optional.empty(), Optional.empty(), "why")));
   }
 
   @ParameterizedTest
@@ -148,14 +149,14 @@ class RpcCodecTest {
       })
   void aMalformedResponseCarriesTheIdOfOurCall(String text, String problem) throws JsonException {
     Malformed malformed = malformed(text);
-    assertThat(malformed.id()).contains(ONE);
+    assertThat(malformed.call()).contains(ONE);
     assertThat(malformed.problem()).startsWith(problem);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "'id':null,", "'id':[],", "'id':false,"})
   void aResultWithoutAUsableIdIsMalformed(String id) throws JsonException {
-    assertThat(malformed("{'jsonrpc':'2.0'," + id + "'result':{}}").id()).isEmpty();
+    assertThat(malformed("{'jsonrpc':'2.0'," + id + "'result':{}}").call()).isEmpty();
   }
 
   @ParameterizedTest
@@ -173,14 +174,17 @@ class RpcCodecTest {
         "{'id':1,'method':'m'}",
         "{'jsonrpc':'2.1','id':1,'method':'m'}",
       })
-  void aMalformedCallHasNoIdBecauseItWouldBeThePeers(String text) throws JsonException {
-    assertThat(malformed(text).id()).isEmpty();
+  void aMalformedCallAnswersNoCallOfOursAndKeepsAnIdOfThePeers(String text) throws JsonException {
+    Malformed malformed = malformed(text);
+    assertThat(malformed.call()).isEmpty();
+    assertThat(malformed.request())
+        .isEqualTo(text.contains("'id':1") ? Optional.of(RpcId.of(1)) : Optional.empty());
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"1", "'x'", "null", "true", "[]", "[[]]", "[1]", "{}"})
   void jsonThatIsNoMessageIsMalformed(String text) throws JsonException {
-    assertThat(malformed(text).id()).isEmpty();
+    assertThat(malformed(text).call()).isEmpty();
   }
 
   @Test

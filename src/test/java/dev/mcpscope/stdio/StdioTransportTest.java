@@ -50,7 +50,7 @@ class StdioTransportTest {
     final BlockingQueue<Loss> losses = new LinkedBlockingQueue<>();
 
     @Override
-    public void received(RpcMessage message) {
+    public void received(RpcMessage message, int bytes) {
       messages.add(message);
     }
 
