@@ -117,13 +117,37 @@ public final class McpHost implements AutoCloseable {
     return options;
   }
 
+  /// Checks a name of a session or a connection by the rule of [#connect].
+  ///
+  /// @param what begins the message
+  /// @throws IllegalArgumentException when it is blank, longer than [#MAX_NAME], or holds a control
+  ///     character, `/` or `#`
+  public static void checkName(String what, String name) {
+    if (name.isEmpty() || name.length() > MAX_NAME) {
+      throw new IllegalArgumentException(
+          what + " must have 1 to " + MAX_NAME + " characters, has " + name.length());
+    }
+    if (name.isBlank()) {
+      throw new IllegalArgumentException(what + " must not be blank");
+    }
+    for (int i = 0; i < name.length(); i++) {
+      char c = name.charAt(i);
+      if (Character.isISOControl(c) || c == '/' || c == '#') {
+        throw new IllegalArgumentException(
+            what
+                + " must not hold control characters, '/' or '#'; character "
+                + (i + 1)
+                + " is U+%04X".formatted((int) c));
+      }
+    }
+  }
+
   /// Connects a server under a name, and returns when it can be used: its tools are listed and
   /// `onConnect` has returned. Whatever had the name before is stopped first.
   ///
   /// @throws McpException why it could not be connected, with everything released
   /// @throws LimitException when there are too many sessions or connections; nothing was touched
-  /// @throws IllegalArgumentException when a name is empty, longer than [#MAX_NAME], or holds a
-  ///     control character, `/` or `#`
+  /// @throws IllegalArgumentException when [#checkName] refuses a name
   /// @throws InterruptedException when the caller was interrupted; the connect goes on
   public ConnectionStatus connect(String session, String name, ServerSpec spec)
       throws McpException, LimitException, InterruptedException {
@@ -263,23 +287,6 @@ public final class McpHost implements AutoCloseable {
         case McpException cause -> throw cause;
         case LimitException cause -> throw cause;
         default -> throw new IllegalStateException("the host has failed", e.getCause());
-      }
-    }
-  }
-
-  private static void checkName(String what, String name) {
-    if (name.isBlank() || name.length() > MAX_NAME) {
-      throw new IllegalArgumentException(
-          what + " must have 1 to " + MAX_NAME + " characters, has " + name.length());
-    }
-    for (int i = 0; i < name.length(); i++) {
-      char c = name.charAt(i);
-      if (Character.isISOControl(c) || c == '/' || c == '#') {
-        throw new IllegalArgumentException(
-            what
-                + " must not hold control characters, '/' or '#'; character "
-                + (i + 1)
-                + " is U+%04X".formatted((int) c));
       }
     }
   }
