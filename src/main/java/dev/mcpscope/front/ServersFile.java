@@ -71,7 +71,7 @@ public record ServersFile(Map<String, ServerSpec> servers, List<String> warnings
   public static ServersFile read(Path file, Map<String, String> environment)
       throws ServersFileException {
     try {
-      return new Grammar(environment).file(new Node("", json(bytes(file))));
+      return new Grammar(environment).file(new Node("", JsonReader.read(bytes(file), LIMITS)));
     } catch (IOException e) {
       throw new ServersFileException(file, problem(e), e);
     }
@@ -90,18 +90,9 @@ public record ServersFile(Map<String, ServerSpec> servers, List<String> warnings
     }
   }
 
-  // A value that lacks its quotes is a token to Jackson, which shows it; it may be a secret.
-  private static JsonValue json(byte[] bytes) throws JsonException {
-    try {
-      return JsonReader.read(bytes, LIMITS);
-    } catch (JsonException e) {
-      throw new JsonException(e.withoutExcerpt().replaceAll("token '.*'", "token"));
-    }
-  }
-
   private static String problem(IOException e) {
     return switch (e) {
-      case JsonException wrong -> wrong.getMessage();
+      case JsonException wrong -> wrong.withoutExcerpt();
       case NoSuchFileException _ -> "there is no such file";
       case AccessDeniedException _ -> "cannot be read: access is denied";
       case FileSystemException other -> "cannot be read: " + other.getReason();

@@ -174,8 +174,9 @@ public final class JsonReader {
     return JsonException.at(offset, text, problem);
   }
 
-  // What follows the colon is advice on Jackson's features.
+  // What follows the colon is advice on Jackson's features; a token that is none may be a secret
+  // whose quotes were forgotten, and an excerpt shows it where one may be shown.
   private static String summary(JacksonException e) {
-    return e.getOriginalMessage().split(": ", 2)[0];
+    return e.getOriginalMessage().split(": ", 2)[0].replaceAll("token '.*'", "token");
   }
 }

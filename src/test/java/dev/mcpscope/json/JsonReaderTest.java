@@ -373,4 +373,13 @@ class JsonReaderTest {
     System.arraycopy(tail, 0, all, head.length, tail.length);
     return all;
   }
+
+  @Test
+  void aSecretWithoutItsQuotesIsNotShownWithoutExcerpt() {
+    var e =
+        catchThrowableOfType(
+            JsonException.class,
+            () -> JsonReader.read("{\"key\": ghp_secret}", JsonLimits.defaults()));
+    assertThat(e.withoutExcerpt()).contains("line 1").doesNotContain("ghp");
+  }
 }
