@@ -3,8 +3,6 @@ package dev.mcpscope.demo;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.mcpscope.NothingLeft;
-import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonNumber;
@@ -12,63 +10,19 @@ import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonReader;
 import dev.mcpscope.json.JsonString;
 import dev.mcpscope.json.JsonValue;
-import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintStream;
-import java.nio.channels.Channels;
-import java.nio.channels.Pipe;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.FutureTask;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class DemoServerTest {
-
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-  private final CompletableFuture<Integer> halted = new CompletableFuture<>();
-  private NothingLeft nothingLeft;
-  private Thread server;
-  private FutureTask<Integer> exitCode;
-  private OutputStream in; // the server's
-  private BufferedReader out; // the server's
-
-  @BeforeEach
-  void start() throws IOException {
-    nothingLeft = NothingLeft.check();
-    Pipe toServer = Pipe.open();
-    Pipe fromServer = Pipe.open();
-    in = Channels.newOutputStream(toServer.sink());
-    out = new BufferedReader(Channels.newReader(fromServer.source(), UTF_8));
-    exitCode =
-        new FutureTask<>(() -> {
-          try (var input = Channels.newInputStream(toServer.source());
-              var output = Channels.newOutputStream(fromServer.sink())) {
-            return DemoServer.run(input, output, new PrintStream(err), halted::complete);
-          }
-        });
-    server = Thread.ofPlatform().name("demo server").start(exitCode);
-  }
-
-  @AfterEach
-  void endOfInputEndsTheServerAndItsCalls() throws Exception {
-    in.close();
-    assertThat(exitCode.get()).isZero();
-    out.close();
-    server.join();
-    nothingLeft.close();
-  }
+class DemoServerTest extends RunningDemoServer {
 
   @ParameterizedTest
   @CsvSource({
@@ -258,29 +212,6 @@ class DemoServerTest {
     assertThat(answers.toString(UTF_8).lines()).hasSize(20).allMatch(a -> a.contains("result"));
   }
 
-  private void send(JsonObject message) throws IOException {
-    in.write((message + "\n").getBytes(UTF_8));
-  }
-
-  private JsonObject receive() throws IOException {
-    return (JsonObject) JsonReader.read(out.readLine(), JsonLimits.defaults());
-  }
-
-  private JsonObject request(int id, String method, JsonObject params) throws IOException {
-    send(JsonObject.of("jsonrpc", "2.0", "id", id, "method", method, "params", params));
-    return receive();
-  }
-
-  private JsonObject call(int id, String tool, Object... arguments) throws IOException {
-    send(callOf(id, tool, arguments));
-    return receive();
-  }
-
-  private static JsonObject callOf(Object id, String tool, Object... arguments) {
-    JsonObject params = JsonObject.of("name", tool, "arguments", JsonObject.of(arguments));
-    return JsonObject.of("jsonrpc", "2.0", "id", id, "method", "tools/call", "params", params);
-  }
-
   private static JsonObject slow(JsonValue id, JsonObject arguments) {
     JsonObject params = JsonObject.of("name", "slow", "arguments", arguments);
     return JsonObject.of("jsonrpc", "2.0", "id", id, "method", "tools/call", "params", params);
@@ -290,25 +221,6 @@ class DemoServerTest {
     JsonValue read = JsonReader.read(token, JsonLimits.defaults());
     JsonObject meta = JsonObject.of("progressToken", read);
     return JsonObject.of("name", "slow", "arguments", arguments, "_meta", meta);
-  }
-
-  private void cancel(JsonValue id) throws IOException {
-    JsonObject params = JsonObject.of("requestId", id);
-    send(JsonObject.of("jsonrpc", "2.0", "method", "notifications/cancelled", "params", params));
-  }
-
-  private static JsonObject result(JsonObject answer) throws IOException {
-    return answer.object("result");
-  }
-
-  private static long error(JsonObject answer) throws IOException {
-    return answer.object("error").integer("code");
-  }
-
-  private static String text(JsonObject result) throws IOException {
-    JsonArray content = result.array("content");
-    assertThat(content.size()).isEqualTo(1);
-    return ((JsonObject) content.get(0)).string("text");
   }
 
   private static List<String> names(JsonObject page) throws IOException {
