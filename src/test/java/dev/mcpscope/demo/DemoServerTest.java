@@ -115,6 +115,13 @@ class DemoServerTest extends RunningDemoServer {
     assertThat(error(request(2, "tools/call", JsonObject.EMPTY))).isEqualTo(-32602);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"name", "arguments", "_meta"})
+  void paramsOfTheWrongShapeAreAnErrorOfTheProtocol(String param) throws Exception {
+    JsonObject params = JsonObject.of("name", "slow", "arguments", JsonObject.EMPTY);
+    assertThat(error(request(1, "tools/call", params.with(param, 5)))).isEqualTo(-32602);
+  }
+
   @Test
   void unknownMethodIsRefused() throws Exception {
     assertThat(error(request(1, "server/discover", JsonObject.EMPTY))).isEqualTo(-32601);

@@ -1,0 +1,70 @@
+package dev.mcpscope.demo;
+
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonNumber;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.json.JsonValue;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/// A call of a tool that has no answer yet: what was asked for, and the mail by which its thread
+/// hears from the thread that reads.
+final class DemoCall {
+
+  /// What may come while a call runs.
+  sealed interface Mail {
+
+    /// Nobody wants the call's answer any more.
+    record Cancelled() implements Mail {}
+  }
+
+  private final String tool;
+  private final JsonObject arguments;
+  private final Optional<JsonValue> progressToken;
+
+  /// Room for one: to be cancelled twice is to be cancelled.
+  private final BlockingQueue<Mail> mail = new ArrayBlockingQueue<>(1);
+
+  /// Reads the params of `tools/call`.
+  ///
+  /// @throws JsonException if they have another shape
+  DemoCall(JsonObject params) throws JsonException {
+    tool = params.string("name");
+    arguments = params.optionalObject("arguments").orElse(JsonObject.EMPTY);
+    progressToken =
+        params
+            .optionalObject("_meta")
+            .map(meta -> meta.get("progressToken"))
+            .filter(token -> token instanceof JsonString || token instanceof JsonNumber);
+  }
+
+  String tool() {
+    return tool;
+  }
+
+  JsonObject arguments() {
+    return arguments;
+  }
+
+  /// The token under which the client wants to hear of progress, if it does.
+  Optional<JsonValue> progressToken() {
+    return progressToken;
+  }
+
+  /// Leaves mail; never blocks.
+  void post(Mail message) {
+    mail.offer(message);
+  }
+
+  /// Waits for mail; only in the call's own thread.
+  ///
+  /// @param atMost how long; zero only looks
+  /// @return the first mail, or null when time ran out
+  Mail await(Duration atMost) throws InterruptedException {
+    return mail.poll(atMost.toNanos(), TimeUnit.NANOSECONDS);
+  }
+}

@@ -1,0 +1,182 @@
+package dev.mcpscope.demo;
+
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonNumber;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonValue;
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+
+/// The demo server's tools: what is told of them, and what they do. Each call has a thread to
+/// itself and may run beside others.
+final class DemoTools {
+  static final String CRASH = "crash";
+
+  private static final String SECOND_PAGE = "page-2";
+  private static final int FIRST_PAGE_SIZE = 2;
+  private static final int MOST_DIGITS = 1_000; // 1e999999999 is a short text and a long number
+
+  /// What a tool does; it may throw a [JsonException], whose message is the result then.
+  @FunctionalInterface
+  private interface Body {
+    /// Returns the result, or empty if nobody wants it any more.
+    Optional<JsonObject> call(DemoCall call) throws JsonException, InterruptedException;
+  }
+
+  private record Tool(String name, JsonObject listed, Body body) {}
+
+  private final DemoOutput out;
+  private final IntConsumer crash;
+
+  private final List<Tool> tools =
+      List.of(
+          tool(
+              "echo",
+              "Answers what it is given",
+              schema(JsonObject.of("message", type("string")), "message"),
+              this::echo),
+          tool(
+              "add",
+              "Adds two numbers, exactly",
+              schema(JsonObject.of("a", type("number"), "b", type("number")), "a", "b"),
+              schema(JsonObject.of("sum", type("number")), "sum"),
+              this::add),
+          tool(
+              "slow",
+              "Takes its time, and reports progress: 5 steps of 200 ms unless told otherwise",
+              schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
+              this::slow),
+          tool(
+              CRASH,
+              "Ends the server's process in the middle of the call, with exit code 1 by default",
+              schema(JsonObject.of("exitCode", type("integer"))),
+              this::crash));
+
+  /// @param crash ends the process with an exit code, or returns if there is none to end
+  DemoTools(DemoOutput out, IntConsumer crash) {
+    this.out = out;
+    this.crash = crash;
+  }
+
+  /// Answers `tools/list`: two pages, because there are servers that have more than one.
+  ///
+  /// @throws JsonException for a cursor that does not come from here
+  JsonObject page(JsonObject params) throws JsonException {
+    List<JsonObject> all = tools.stream().map(Tool::listed).toList();
+    Optional<String> cursor = params.optionalString("cursor");
+    if (cursor.isEmpty()) {
+      return JsonObject.of("tools", all.subList(0, FIRST_PAGE_SIZE), "nextCursor", SECOND_PAGE);
+    }
+    if (!cursor.get().equals(SECOND_PAGE)) {
+      throw new JsonException("unknown cursor " + cursor.get());
+    }
+    return JsonObject.of("tools", all.subList(FIRST_PAGE_SIZE, all.size()));
+  }
+
+  /// Whether there is a tool of that name.
+  boolean has(String name) {
+    return tools.stream().anyMatch(tool -> tool.name().equals(name));
+  }
+
+  /// Does what the tool does, as long as that takes; ended by mail and by interrupt.
+  ///
+  /// @param call of a tool that there is
+  /// @return the result, or empty if nobody wants it any more
+  Optional<JsonObject> call(DemoCall call) throws InterruptedException {
+    Tool tool = tools.stream().filter(t -> t.name().equals(call.tool())).findAny().orElseThrow();
+    try {
+      return tool.body().call(call);
+    } catch (JsonException e) {
+      return Optional.of(error(e.getMessage()));
+    }
+  }
+
+  private Optional<JsonObject> echo(DemoCall call) throws JsonException {
+    return Optional.of(text(call.arguments().string("message")));
+  }
+
+  private Optional<JsonObject> add(DemoCall call) throws JsonException {
+    String sum = number(call.arguments(), "a").add(number(call.arguments(), "b")).toPlainString();
+    JsonObject structured = JsonObject.of("sum", new JsonNumber(sum));
+    return Optional.of(text(sum).with("structuredContent", structured));
+  }
+
+  private Optional<JsonObject> slow(DemoCall call) throws JsonException, InterruptedException {
+    int steps = bounded(call.arguments(), "steps", 5, 1, 1_000);
+    Duration step = Duration.ofMillis(bounded(call.arguments(), "stepMs", 200, 0, 60_000));
+    for (int done = 1; done <= steps; done++) {
+      if (call.await(step) != null) {
+        return Optional.empty(); // it has asked nothing: this can only be a cancellation
+      }
+      if (call.progressToken().isPresent()) {
+        JsonValue token = call.progressToken().get();
+        JsonObject progress = JsonObject.of("progressToken", token, "progress", done);
+        progress = progress.with("total", steps).with("message", "step " + done + " of " + steps);
+        out.notify("notifications/progress", progress);
+      }
+    }
+    return Optional.of(text("done in " + steps + " steps"));
+  }
+
+  private Optional<JsonObject> crash(DemoCall call) throws JsonException {
+    crash.accept(bounded(call.arguments(), "exitCode", 1, 0, 255));
+    return Optional.empty();
+  }
+
+  private static int bounded(JsonObject arguments, String name, int byDefault, int least, int most)
+      throws JsonException {
+    long value = arguments.optionalInteger(name).orElse(byDefault);
+    if (value < least || value > most) {
+      throw new JsonException(name + " must be from " + least + " to " + most + ", not " + value);
+    }
+    return (int) value;
+  }
+
+  private static BigDecimal number(JsonObject arguments, String name) throws JsonException {
+    if (!(arguments.get(name) instanceof JsonNumber number)) {
+      throw new JsonException(name + " must be a number");
+    }
+    try {
+      BigDecimal decimal = number.decimal();
+      if (Math.abs((long) decimal.scale()) <= MOST_DIGITS) {
+        return decimal;
+      }
+    } catch (NumberFormatException _) {
+      // its exponent is longer still
+    }
+    throw new JsonException(name + " must have at most " + MOST_DIGITS + " digits, zeros included");
+  }
+
+  private static JsonObject text(String text) {
+    return JsonObject.of("content", JsonArray.of(JsonObject.of("type", "text", "text", text)));
+  }
+
+  private static JsonObject error(String text) {
+    return text(text).with("isError", true);
+  }
+
+  private static Tool tool(String name, String description, JsonObject input, Body body) {
+    JsonObject listed =
+        JsonObject.of("name", name, "description", description, "inputSchema", input);
+    return new Tool(name, listed, body);
+  }
+
+  private static Tool tool(
+      String name, String description, JsonObject input, JsonObject output, Body body) {
+    Tool tool = tool(name, description, input, body);
+    return new Tool(name, tool.listed().with("outputSchema", output), body);
+  }
+
+  private static JsonObject type(String type) {
+    return JsonObject.of("type", type);
+  }
+
+  private static JsonObject schema(JsonObject properties, String... required) {
+    JsonObject schema = type("object").with("properties", properties);
+    return required.length == 0 ? schema : schema.with("required", List.of(required));
+  }
+}
