@@ -32,7 +32,8 @@ import java.util.function.IntConsumer;
 public final class DemoServer {
   private static final List<String> REVISIONS =
       List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
-  private static final JsonObject CAPABILITIES = JsonObject.of("tools", JsonObject.EMPTY);
+  private static final JsonObject CAPABILITIES =
+      JsonObject.of("tools", JsonObject.EMPTY, "logging", JsonObject.EMPTY);
   private static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
   private static final int MOST_CALLS = 64;
   private static final Duration END = Duration.ofMillis(800);
@@ -161,6 +162,10 @@ public final class DemoServer {
     return switch (method) {
       case "initialize" -> initialize(params.get("protocolVersion"));
       case "ping" -> JsonObject.EMPTY;
+      case "logging/setLevel" -> {
+        out.logFrom(params.string("level"));
+        yield JsonObject.EMPTY;
+      }
       case "tools/list" -> tools.page(params);
       default -> throw new DemoRefusal(RpcError.METHOD_NOT_FOUND, "unknown method " + method);
     };

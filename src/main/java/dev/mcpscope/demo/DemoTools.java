@@ -87,6 +87,7 @@ final class DemoTools {
   /// @param call of a tool that there is
   /// @return the result, or empty if nobody wants it any more
   Optional<JsonObject> call(DemoCall call) throws InterruptedException {
+    out.log(call.tool().equals(CRASH) ? "error" : "info", call.tool() + " was called");
     Tool tool = tools.stream().filter(t -> t.name().equals(call.tool())).findAny().orElseThrow();
     try {
       return tool.body().call(call);

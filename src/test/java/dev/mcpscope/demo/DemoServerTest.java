@@ -45,7 +45,8 @@ class DemoServerTest extends RunningDemoServer {
     JsonObject result = result(request(1, "initialize", params));
     send(JsonObject.of("jsonrpc", "2.0", "method", "notifications/initialized"));
     assertThat(result.string("protocolVersion")).isEqualTo(answered);
-    assertThat(result.object("capabilities").has("tools")).isTrue();
+    assertThat(result.object("capabilities").members().keySet())
+        .containsExactly("tools", "logging");
     assertThat(result.object("serverInfo").string("name")).isEqualTo("mcp-scope-demo");
     assertThat(result(request(2, "ping", JsonObject.EMPTY))).isEqualTo(JsonObject.EMPTY);
   }
@@ -216,7 +217,7 @@ class DemoServerTest extends RunningDemoServer {
     var answers = new ByteArrayOutputStream();
     var input = new ByteArrayInputStream(requests.toString().getBytes(UTF_8));
     assertThat(DemoServer.run(input, answers, new PrintStream(err))).isZero();
-    assertThat(answers.toString(UTF_8).lines()).hasSize(20).allMatch(a -> a.contains("result"));
+    assertThat(answers.toString(UTF_8).lines().filter(a -> a.contains("result"))).hasSize(20);
   }
 
   private static JsonObject slow(JsonValue id, JsonObject arguments) {

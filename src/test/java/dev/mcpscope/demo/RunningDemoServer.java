@@ -16,6 +16,9 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.channels.Channels;
 import java.nio.channels.Pipe;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterEach;
@@ -28,6 +31,9 @@ import org.junit.jupiter.api.Timeout;
 abstract class RunningDemoServer {
   final ByteArrayOutputStream err = new ByteArrayOutputStream();
   final CompletableFuture<Integer> halted = new CompletableFuture<>();
+
+  /// The params of the log messages that [#receive()] has met.
+  final List<JsonObject> logged = new ArrayList<>();
 
   private NothingLeft nothingLeft;
   private Thread server;
@@ -65,8 +71,15 @@ abstract class RunningDemoServer {
     in.write((message + "\n").getBytes(UTF_8));
   }
 
+  /// The next message that is no log message.
   JsonObject receive() throws IOException {
-    return (JsonObject) JsonReader.read(out.readLine(), JsonLimits.defaults());
+    while (true) {
+      var message = (JsonObject) JsonReader.read(out.readLine(), JsonLimits.defaults());
+      if (!message.optionalString("method").equals(Optional.of("notifications/message"))) {
+        return message;
+      }
+      logged.add(message.object("params"));
+    }
   }
 
   JsonObject request(int id, String method, JsonObject params) throws IOException {
