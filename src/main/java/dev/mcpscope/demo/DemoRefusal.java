@@ -11,8 +11,12 @@ final class DemoRefusal extends Exception {
   private final transient RpcError error;
 
   DemoRefusal(int code, String message) {
-    super(message);
-    this.error = new RpcError(code, message);
+    this(new RpcError(code, message));
+  }
+
+  DemoRefusal(RpcError error) {
+    super(error.message());
+    this.error = error;
   }
 
   RpcError error() {

@@ -24,7 +24,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntConsumer;
 
 /// A small MCP server over stdio, for the tour and for tests. Its tools ([DemoTools]) echo, add, take
-/// their time, and crash.
+/// their time, take notes, and crash; besides, it has a bit of everything else
+/// that MCP knows ([DemoCatalogue]).
 ///
 /// One thread reads; each tool call has a virtual thread, so that a ping or a
 /// cancellation is heard meanwhile; one message at a time is written ([DemoOutput]). It ends when its
@@ -33,7 +34,17 @@ public final class DemoServer {
   private static final List<String> REVISIONS =
       List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
   private static final JsonObject CAPABILITIES =
-      JsonObject.of("tools", JsonObject.EMPTY, "logging", JsonObject.EMPTY);
+      JsonObject.of(
+          "tools",
+          JsonObject.EMPTY,
+          "resources",
+          JsonObject.of("subscribe", true, "listChanged", true),
+          "prompts",
+          JsonObject.EMPTY,
+          "completions",
+          JsonObject.EMPTY,
+          "logging",
+          JsonObject.EMPTY);
   private static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
   private static final int MOST_CALLS = 64;
   private static final Duration END = Duration.ofMillis(800);
@@ -41,6 +52,7 @@ public final class DemoServer {
   private record Running(DemoCall call, Thread thread) {}
 
   private final DemoOutput out;
+  private final DemoCatalogue catalogue = new DemoCatalogue();
   private final DemoTools tools;
   private final Map<RpcId, Running> running = new ConcurrentHashMap<>();
 
@@ -49,6 +61,7 @@ public final class DemoServer {
     this.tools =
         new DemoTools(
             this.out,
+            catalogue,
             exitCode -> {
               err.println(
                   "demo server: crashing with exit code " + exitCode + ", as it was told to");
@@ -167,6 +180,14 @@ public final class DemoServer {
         yield JsonObject.EMPTY;
       }
       case "tools/list" -> tools.page(params);
+      case "resources/list" -> catalogue.resources(params);
+      case "resources/templates/list" -> catalogue.templates(params);
+      case "resources/read" -> catalogue.read(params);
+      case "resources/subscribe" -> catalogue.subscribe(params, true);
+      case "resources/unsubscribe" -> catalogue.subscribe(params, false);
+      case "prompts/list" -> catalogue.prompts(params);
+      case "prompts/get" -> catalogue.prompt(params);
+      case "completion/complete" -> catalogue.complete(params);
       default -> throw new DemoRefusal(RpcError.METHOD_NOT_FOUND, "unknown method " + method);
     };
   }
@@ -181,7 +202,8 @@ public final class DemoServer {
         "serverInfo",
         JsonObject.of("name", "mcp-scope-demo", "title", "The tour's server", "version", "1"),
         "instructions",
-        "Call slow to see progress, and crash to see what" + " a crash looks like.");
+        "Call slow to see progress, note to see a resource change, and crash to see what"
+            + " a crash looks like.");
   }
 
   private void startCall(RpcId id, DemoCall call) throws JsonException, DemoRefusal {

@@ -30,6 +30,7 @@ final class DemoTools {
   private record Tool(String name, JsonObject listed, Body body) {}
 
   private final DemoOutput out;
+  private final DemoCatalogue catalogue;
   private final IntConsumer crash;
 
   private final List<Tool> tools =
@@ -51,14 +52,23 @@ final class DemoTools {
               schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
               this::slow),
           tool(
+              "note",
+              "Takes a note: resource " + DemoCatalogue.NOTES,
+              schema(
+                  JsonObject.of(
+                      "text", type("string").with("maxLength", DemoCatalogue.LONGEST_NOTE)),
+                  "text"),
+              this::note),
+          tool(
               CRASH,
               "Ends the server's process in the middle of the call, with exit code 1 by default",
               schema(JsonObject.of("exitCode", type("integer"))),
               this::crash));
 
   /// @param crash ends the process with an exit code, or returns if there is none to end
-  DemoTools(DemoOutput out, IntConsumer crash) {
+  DemoTools(DemoOutput out, DemoCatalogue catalogue, IntConsumer crash) {
     this.out = out;
+    this.catalogue = catalogue;
     this.crash = crash;
   }
 
@@ -121,6 +131,13 @@ final class DemoTools {
       }
     }
     return Optional.of(text("done in " + steps + " steps"));
+  }
+
+  private Optional<JsonObject> note(DemoCall call) throws JsonException {
+    if (catalogue.note(call.arguments().string("text"))) {
+      out.notify("notifications/resources/updated", JsonObject.of("uri", DemoCatalogue.NOTES));
+    }
+    return Optional.of(text("noted in " + DemoCatalogue.NOTES));
   }
 
   private Optional<JsonObject> crash(DemoCall call) throws JsonException {

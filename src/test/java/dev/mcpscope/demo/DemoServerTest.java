@@ -46,7 +46,9 @@ class DemoServerTest extends RunningDemoServer {
     send(JsonObject.of("jsonrpc", "2.0", "method", "notifications/initialized"));
     assertThat(result.string("protocolVersion")).isEqualTo(answered);
     assertThat(result.object("capabilities").members().keySet())
-        .containsExactly("tools", "logging");
+        .containsExactly("tools", "resources", "prompts", "completions", "logging");
+    assertThat(result.object("capabilities").object("resources"))
+        .isEqualTo(JsonObject.of("subscribe", true, "listChanged", true));
     assertThat(result.object("serverInfo").string("name")).isEqualTo("mcp-scope-demo");
     assertThat(result(request(2, "ping", JsonObject.EMPTY))).isEqualTo(JsonObject.EMPTY);
   }
@@ -57,7 +59,7 @@ class DemoServerTest extends RunningDemoServer {
     JsonObject second =
         result(request(2, "tools/list", JsonObject.of("cursor", first.string("nextCursor"))));
     assertThat(names(first)).containsExactly("echo", "add");
-    assertThat(names(second)).containsExactly("slow", "crash");
+    assertThat(names(second)).containsExactly("slow", "note", "crash");
     assertThat(second.has("nextCursor")).isFalse();
     for (JsonObject page : List.of(first, second)) {
       for (JsonValue tool : page.array("tools")) {
@@ -70,9 +72,12 @@ class DemoServerTest extends RunningDemoServer {
     assertThat(add.object("outputSchema").object("properties").has("sum")).isTrue();
   }
 
-  @Test
-  void unknownCursorIsRefused() throws Exception {
-    assertThat(error(request(1, "tools/list", JsonObject.of("cursor", "x")))).isEqualTo(-32602);
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
+  void unknownCursorIsRefused(String method) throws Exception {
+    assertThat(error(request(1, method, JsonObject.of("cursor", "x")))).isEqualTo(-32602);
+    assertThat(error(request(2, method, JsonObject.of("cursor", 2)))).isEqualTo(-32602);
   }
 
   @Test
