@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonNumber;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonString;
 import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.rpc.RpcMessage;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -20,14 +21,18 @@ final class DemoCall {
 
     /// Nobody wants the call's answer any more.
     record Cancelled() implements Mail {}
+
+    /// The client has answered the question that the call has asked.
+    record Answered(RpcMessage.Response response) implements Mail {}
   }
 
   private final String tool;
   private final JsonObject arguments;
   private final Optional<JsonValue> progressToken;
 
-  /// Room for one: to be cancelled twice is to be cancelled.
-  private final BlockingQueue<Mail> mail = new ArrayBlockingQueue<>(1);
+  /// Room for both kinds. A call asks one question at most, so that a full one holds a cancellation,
+  /// and what does not go in would not be looked at.
+  private final BlockingQueue<Mail> mail = new ArrayBlockingQueue<>(2);
 
   /// Reads the params of `tools/call`.
   ///

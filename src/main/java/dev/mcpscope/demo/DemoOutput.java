@@ -36,6 +36,10 @@ final class DemoOutput {
     send(new RpcMessage.Failure(id, error));
   }
 
+  void request(RpcId id, String method, JsonObject params) {
+    send(new RpcMessage.Request(id, method, params));
+  }
+
   void notify(String method, JsonObject params) {
     send(new RpcMessage.Notification(method, params));
   }

@@ -24,11 +24,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntConsumer;
 
 /// A small MCP server over stdio, for the tour and for tests. Its tools ([DemoTools]) echo, add, take
-/// their time, take notes, and crash; besides, it has a bit of everything else
+/// their time, take notes, ask the user back, and crash; besides, it has a bit of everything else
 /// that MCP knows ([DemoCatalogue]).
 ///
-/// One thread reads; each tool call has a virtual thread, so that a ping or a
-/// cancellation is heard meanwhile; one message at a time is written ([DemoOutput]). It ends when its
+/// One thread reads; each tool call has a virtual thread, so that a ping, a cancellation or an
+/// answer is heard meanwhile; one message at a time is written ([DemoOutput]). It ends when its
 /// input does.
 public final class DemoServer {
   private static final List<String> REVISIONS =
@@ -47,21 +47,25 @@ public final class DemoServer {
           JsonObject.EMPTY);
   private static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
   private static final int MOST_CALLS = 64;
+  private static final Duration PATIENCE = Duration.ofMinutes(10); // with who is asked
   private static final Duration END = Duration.ofMillis(800);
 
   private record Running(DemoCall call, Thread thread) {}
 
   private final DemoOutput out;
   private final DemoCatalogue catalogue = new DemoCatalogue();
+  private final DemoQuestions questions;
   private final DemoTools tools;
   private final Map<RpcId, Running> running = new ConcurrentHashMap<>();
 
   private DemoServer(OutputStream out, PrintStream err, IntConsumer halt) {
     this.out = new DemoOutput(out);
+    this.questions = new DemoQuestions(this.out, PATIENCE);
     this.tools =
         new DemoTools(
             this.out,
             catalogue,
+            questions,
             exitCode -> {
               err.println(
                   "demo server: crashing with exit code " + exitCode + ", as it was told to");
@@ -139,9 +143,13 @@ public final class DemoServer {
             cancel(params.get("requestId"));
           }
         }
-        case RpcMessage.Response _ -> {} // it asks nothing, so nothing can be answered
-        case RpcMessage.Malformed(_, var problem) ->
-            out.fail(Optional.empty(), new RpcError(RpcError.INVALID_REQUEST, problem));
+        case RpcMessage.Response response -> questions.answered(response); // or it is dropped
+        case RpcMessage.Malformed(var id, var problem) -> {
+          var error = new RpcError(RpcError.INVALID_REQUEST, problem);
+          if (!questions.answered(new RpcMessage.Failure(id, error))) {
+            out.fail(Optional.empty(), error);
+          }
+        }
       }
     }
   }
@@ -173,7 +181,7 @@ public final class DemoServer {
   /// Answers what can be answered at once.
   private JsonObject result(String method, JsonObject params) throws JsonException, DemoRefusal {
     return switch (method) {
-      case "initialize" -> initialize(params.get("protocolVersion"));
+      case "initialize" -> initialize(params);
       case "ping" -> JsonObject.EMPTY;
       case "logging/setLevel" -> {
         out.logFrom(params.string("level"));
@@ -192,7 +200,9 @@ public final class DemoServer {
     };
   }
 
-  private static JsonObject initialize(JsonValue asked) {
+  private JsonObject initialize(JsonObject params) throws JsonException {
+    questions.clientDeclares(params.optionalObject("capabilities").orElse(JsonObject.EMPTY));
+    JsonValue asked = params.get("protocolVersion");
     boolean known = asked instanceof JsonString(var revision) && REVISIONS.contains(revision);
     return JsonObject.of(
         "protocolVersion",
@@ -202,8 +212,8 @@ public final class DemoServer {
         "serverInfo",
         JsonObject.of("name", "mcp-scope-demo", "title", "The tour's server", "version", "1"),
         "instructions",
-        "Call slow to see progress, note to see a resource change, and crash to see what"
-            + " a crash looks like.");
+        "Call slow to see progress, note to see a resource change, ask to be asked, and crash to see"
+            + " what a crash looks like.");
   }
 
   private void startCall(RpcId id, DemoCall call) throws JsonException, DemoRefusal {

@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonNumber;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.rpc.RpcMessage;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.List;
@@ -31,6 +32,7 @@ final class DemoTools {
 
   private final DemoOutput out;
   private final DemoCatalogue catalogue;
+  private final DemoQuestions questions;
   private final IntConsumer crash;
 
   private final List<Tool> tools =
@@ -60,15 +62,30 @@ final class DemoTools {
                   "text"),
               this::note),
           tool(
+              "ask",
+              "Asks the user, by a form that the client shows, and answers what was said",
+              schema(JsonObject.of("question", type("string")), "question"),
+              schema(
+                  JsonObject.of(
+                      "action",
+                      type("string").with("enum", List.of("accept", "decline", "cancel")),
+                      "content",
+                      schema(
+                          JsonObject.of("answer", type("string"), "sure", type("boolean")),
+                          "answer")),
+                  "action"),
+              this::ask),
+          tool(
               CRASH,
               "Ends the server's process in the middle of the call, with exit code 1 by default",
               schema(JsonObject.of("exitCode", type("integer"))),
               this::crash));
 
   /// @param crash ends the process with an exit code, or returns if there is none to end
-  DemoTools(DemoOutput out, DemoCatalogue catalogue, IntConsumer crash) {
+  DemoTools(DemoOutput out, DemoCatalogue catalogue, DemoQuestions questions, IntConsumer crash) {
     this.out = out;
     this.catalogue = catalogue;
+    this.questions = questions;
     this.crash = crash;
   }
 
@@ -138,6 +155,60 @@ final class DemoTools {
       out.notify("notifications/resources/updated", JsonObject.of("uri", DemoCatalogue.NOTES));
     }
     return Optional.of(text("noted in " + DemoCatalogue.NOTES));
+  }
+
+  private Optional<JsonObject> ask(DemoCall call) throws JsonException, InterruptedException {
+    String question = call.arguments().string("question");
+    if (!questions.mayAskByForm()) {
+      return Optional.of(
+          error("this client cannot be asked: it has not declared elicitation by form"));
+    }
+    JsonObject properties =
+        JsonObject.of(
+            "answer",
+            type("string").with("title", "Answer"),
+            "sure",
+            type("boolean").with("title", "Sure").with("default", true));
+    JsonObject form = JsonObject.of("mode", "form", "message", question);
+    form = form.with("requestedSchema", schema(properties, "answer"));
+    return questions.ask(call, "elicitation/create", form).map(DemoTools::said);
+  }
+
+  private static JsonObject said(RpcMessage.Response response) {
+    return switch (response) {
+      case RpcMessage.Failure(_, var error) -> error("asking has failed: " + error.message());
+      case RpcMessage.Result(_, var result) -> {
+        try {
+          yield said(result);
+        } catch (JsonException e) {
+          yield error("that was no answer to the question: " + e.getMessage());
+        }
+      }
+    };
+  }
+
+  private static JsonObject said(JsonValue result) throws JsonException {
+    if (!(result instanceof JsonObject object)) {
+      throw new JsonException("the result is " + result.kind() + ", expected an object");
+    }
+    String action = object.string("action");
+    JsonObject structured = JsonObject.of("action", action);
+    return switch (action) {
+      case "accept" -> {
+        JsonObject given = object.object("content");
+        String answer = given.string("answer");
+        Optional<Boolean> sure = given.optionalBool("sure");
+        // Only what was asked for, so that it fits the schema. What is missing stays missing: to
+        // fill in the default is the client's part, and a client that does not should be seen.
+        JsonObject content = JsonObject.of("answer", answer);
+        content = sure.isPresent() ? content.with("sure", sure.get()) : content;
+        yield text("You said " + answer + sure.map(s -> ", sure: " + s).orElse(""))
+            .with("structuredContent", structured.with("content", content));
+      }
+      case "decline" -> text("declined").with("structuredContent", structured);
+      case "cancel" -> text("cancelled").with("structuredContent", structured);
+      default -> throw new JsonException("unknown action " + action);
+    };
   }
 
   private Optional<JsonObject> crash(DemoCall call) throws JsonException {

@@ -3,6 +3,7 @@ package dev.mcpscope.demo;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonNumber;
@@ -59,7 +60,7 @@ class DemoServerTest extends RunningDemoServer {
     JsonObject second =
         result(request(2, "tools/list", JsonObject.of("cursor", first.string("nextCursor"))));
     assertThat(names(first)).containsExactly("echo", "add");
-    assertThat(names(second)).containsExactly("slow", "note", "crash");
+    assertThat(names(second)).containsExactly("slow", "note", "ask", "crash");
     assertThat(second.has("nextCursor")).isFalse();
     for (JsonObject page : List.of(first, second)) {
       for (JsonValue tool : page.array("tools")) {
@@ -70,6 +71,8 @@ class DemoServerTest extends RunningDemoServer {
     }
     JsonObject add = (JsonObject) first.array("tools").get(1);
     assertThat(add.object("outputSchema").object("properties").has("sum")).isTrue();
+    JsonObject ask = (JsonObject) second.array("tools").get(2);
+    assertThat(ask.object("outputSchema").get("required")).isEqualTo(JsonArray.of("action"));
   }
 
   @ParameterizedTest
