@@ -144,7 +144,7 @@ public final class DemoServer {
           }
         }
         case RpcMessage.Response response -> questions.answered(response); // or it is dropped
-        case RpcMessage.Malformed(var id, var problem) -> {
+        case RpcMessage.Malformed(var id, _, var problem) -> {
           var error = new RpcError(RpcError.INVALID_REQUEST, problem);
           if (!questions.answered(new RpcMessage.Failure(id, error))) {
             out.fail(Optional.empty(), error);
