@@ -11,6 +11,7 @@ import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerInfo;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.client.Tool;
+import dev.mcpscope.host.ConnectOptions;
 import dev.mcpscope.host.ConnectionStatus;
 import dev.mcpscope.host.LimitException;
 import dev.mcpscope.host.McpHost;
@@ -181,7 +182,10 @@ final class Api {
     }
     try {
       return JsonObject.of(
-          "success", true, "mcp", json(host.connect(session, name, spec, options)));
+          "success",
+          true,
+          "mcp",
+          json(host.connect(session, name, spec, ConnectOptions.of(options))));
     } catch (ConnectionClosedException e) {
       throw e;
     } catch (McpException e) {

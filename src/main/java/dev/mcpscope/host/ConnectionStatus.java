@@ -13,8 +13,15 @@ import java.util.Optional;
 ///     can be told apart
 /// @param spec the server that it connects
 /// @param state where it stands
+/// @param restarts whether it has failed and its server will be started again, after a while and as
+///     another generation
 public record ConnectionStatus(
-    String session, String name, long generation, ServerSpec spec, ConnectionState state) {
+    String session,
+    String name,
+    long generation,
+    ServerSpec spec,
+    ConnectionState state,
+    boolean restarts) {
 
   /// Returns what the connection is used by, if it is connected.
   public Optional<McpClient> client() {

@@ -15,6 +15,7 @@ public interface HostListener {
   default void onDisconnect(String session, String name, McpClient client) throws Exception {}
 
   /// Called with what happens, one event at a time, in order, for ten seconds each. A listener that
-  /// is slow misses the oldest of what waits, and is told so.
+  /// is slow misses the oldest of what waits, and is told so. A failed connection's state comes once
+  /// more when its restart is given up because the host has no room for it.
   default void event(HostEvent event) {}
 }

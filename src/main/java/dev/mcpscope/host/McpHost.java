@@ -1,6 +1,5 @@
 package dev.mcpscope.host;
 
-import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.McpException;
@@ -41,7 +40,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /// asked for goes on. A session comes into being with its first connect and goes when nothing is in
 /// it any more. In a session a name has at most one connection: a newer connect for it stops the
 /// older one first, and a connect that is overtaken is answered with
-/// [ConnectionClosedException] and [CloseReason#REPLACED].
+/// [ConnectionClosedException] and [CloseReason#REPLACED]. [ConnectOptions] says otherwise, and
+/// whether a server that is lost is started again.
 ///
 /// The host is the root of the tree of scopes: its owner, a virtual thread, forks the sessions'
 /// owners, and those fork the connections'.
@@ -151,18 +151,29 @@ public final class McpHost implements AutoCloseable {
   /// @throws InterruptedException when the caller was interrupted; the connect goes on
   public ConnectionStatus connect(String session, String name, ServerSpec spec)
       throws McpException, LimitException, InterruptedException {
-    return connect(session, name, spec, options.client());
+    return connect(session, name, spec, ConnectOptions.of(options.client()));
   }
 
   /// Like [#connect(String, String, ServerSpec)], with options of its own.
+  ///
+  /// With [ConnectOptions#ifAbsent()] a connection that the name has is kept, and its status
+  /// returned; one that the name is getting is waited for, and its outcome, status or failure, is
+  /// the outcome of this call too. Where there is neither, such a connect is one like any other.
   public ConnectionStatus connect(
-      String session, String name, ServerSpec spec, ClientOptions client)
+      String session, String name, ServerSpec spec, ConnectOptions connect)
       throws McpException, LimitException, InterruptedException {
+    return await(connecting(session, name, spec, connect));
+  }
+
+  /// Asks for a connect, and does not wait for its answer.
+  CompletableFuture<ConnectionStatus> connecting(
+      String session, String name, ServerSpec spec, ConnectOptions connect)
+      throws ConnectionClosedException, LimitException {
     checkName("session", session);
     checkName("name", name);
     var answer = new CompletableFuture<ConnectionStatus>();
-    offer(session, new Command.Connect(name, spec, client, answer));
-    return await(answer);
+    offer(session, new Command.Connect(name, spec, connect, answer));
+    return answer;
   }
 
   /// Ends what has this name: connected, still connecting, or waiting to connect. Returns when

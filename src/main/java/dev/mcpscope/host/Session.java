@@ -1,6 +1,5 @@
 package dev.mcpscope.host;
 
-import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.Connection;
 import dev.mcpscope.client.ConnectionClosedException;
@@ -31,7 +30,14 @@ import java.util.concurrent.atomic.AtomicLong;
 /// All that callers want of a session arrives as mail and is done in that order, so there is no
 /// moment in which a name is "being connected" by one and "absent" to another. A name has at most
 /// one connection. A newer connect stops the older connection and waits, parked, until it has ended,
-/// because a server may hold a port or a lock; of several that wait the newest wins.
+/// because a server may hold a port or a lock; of several that wait the newest wins. A connect that
+/// asks for less ([ConnectOptions#ifAbsent()]) stops nothing that it can use: it is answered by what
+/// is there, or like the connect that is under way or waits.
+///
+/// A server that is lost is started again if its connect has asked for that; a [RestartPlan] says
+/// when. Until then its name stands for the connection that has failed, as it does without a plan:
+/// a connect takes the place, a disconnect or the end of the session drops it, and the plan with it.
+/// A restart is a connect like any other, but that no caller waits for its answer.
 ///
 /// The owner itself never waits for a connect or a close: those are its subtasks, and their ends are
 /// mail too.
@@ -45,11 +51,11 @@ final class Session {
     /// Where its caller waits.
     CompletableFuture<?> answer();
 
-    /// Connect a server under this name, in place of what has it.
+    /// Connect a server under this name, in place of what has it, unless that is good enough.
     record Connect(
         String name,
         ServerSpec spec,
-        ClientOptions options,
+        ConnectOptions options,
         CompletableFuture<ConnectionStatus> answer)
         implements Command {}
 
@@ -75,14 +81,25 @@ final class Session {
     final String name;
     final long generation;
     final ServerSpec spec;
+    final ConnectOptions options;
     final CompletableFuture<ConnectionStatus> answer;
+    final RestartPlan plan;
     Connection connection;
+    boolean stopping; // was told to; the owner's own, since the connection's state lags behind
 
-    Live(long generation, Command.Connect connect) {
+    Live(long generation, Command.Connect connect, RestartPlan plan) {
       this.name = connect.name();
       this.generation = generation;
       this.spec = connect.spec();
+      this.options = connect.options();
       this.answer = connect.answer();
+      this.plan = plan;
+    }
+
+    void stop(CloseReason reason) {
+      stopping = true;
+      plan.cancel();
+      connection.stop(reason);
     }
   }
 
@@ -90,9 +107,14 @@ final class Session {
   /// end. The owner's own.
   private static final class Slot {
     Live live; // running, or null
-    Live failed; // the last one, if it was lost after it had been connected and nothing came after
+    Live failed; // the last one, if it was lost, or a restart was in vain, and nothing came after
     Command.Connect parked;
     final List<CompletableFuture<Optional<CloseReport>>> disconnects = new ArrayList<>();
+
+    /// When the one that has failed is started again.
+    Deadline restart() {
+      return failed == null ? Deadline.NEVER : failed.plan.due();
+    }
   }
 
   /// What all sessions of a host share.
@@ -173,7 +195,8 @@ final class Session {
   }
 
   private ConnectionStatus status(Live live, ConnectionState state) {
-    return new ConnectionStatus(id, live.name, live.generation, live.spec, state);
+    boolean restarts = state instanceof ConnectionState.Failed && live.plan.due() != Deadline.NEVER;
+    return new ConnectionStatus(id, live.name, live.generation, live.spec, state, restarts);
   }
 
   /// What the connections that were live at the end took to close; once the session is over.
@@ -189,20 +212,19 @@ final class Session {
   /// The owner's whole life: until it is told to end, or nothing is left to own.
   void run() {
     try (var scope = TaskScope.open("session/" + id, mailbox)) {
-      Deadline idle = Deadline.NEVER;
+      Deadline wake = Deadline.NEVER;
       while (true) {
         try {
-          handle(scope, scope.take(idle));
+          handle(scope, scope.take(wake));
         } catch (InterruptedException e) {
           beginEnd(CloseReason.OWNER_INTERRUPTED);
         }
-        boolean used = !slots.isEmpty() || !subscriptions.isEmpty();
-        if (!anyLive() && (ending != null || !used)) {
+        restartWhatIsDue(scope);
+        if (!anyLive() && (ending != null || slots.isEmpty() && subscriptions.isEmpty())) {
           break;
         }
         answer();
-        boolean busy = anyLive() || !subscriptions.isEmpty();
-        idle = busy ? Deadline.NEVER : Deadline.after(shared.options().sessionIdle());
+        wake = wake();
       }
     } finally {
       undone =
@@ -214,6 +236,13 @@ final class Session {
       subscriptions.forEach(Subscription::end);
       slots.values().forEach(this::answerAfterDefect);
     }
+  }
+
+  /// When to go on without mail: for a restart, or, where nothing can come of itself any more, when
+  /// the session has been idle for too long.
+  private Deadline wake() {
+    boolean idle = !anyLive() && !anyRestart() && subscriptions.isEmpty();
+    return idle ? Deadline.after(shared.options().sessionIdle()) : nextRestart();
   }
 
   /// Whoever waits for a name that is still in use: there is none, but for a defect of this class.
@@ -229,7 +258,11 @@ final class Session {
 
   private void handle(TaskScope<Mail> scope, Mail mail) {
     switch (mail) {
-      case null -> beginEnd(CloseReason.SESSION_ENDED); // idle for too long
+      case null -> {
+        if (!anyRestart()) { // else it is time for one
+          beginEnd(CloseReason.SESSION_ENDED); // idle for too long
+        }
+      }
       case Command.Connect connect -> connect(scope, connect);
       case Command.Disconnect disconnect -> disconnect(disconnect);
       case Command.Subscribe subscribe -> subscribe(subscribe);
@@ -253,6 +286,11 @@ final class Session {
       return;
     }
     Slot slot = slots.get(connect.name());
+    CompletableFuture<ConnectionStatus> other = connect.options().ifAbsent() ? usable(slot) : null;
+    if (other != null) {
+      follow(other, connect.answer());
+      return;
+    }
     if (slot == null) {
       int most = shared.options().connectionsPerSession();
       if (slots.size() >= most) {
@@ -263,33 +301,80 @@ final class Session {
       slots.put(connect.name(), slot);
     }
     if (slot.live != null) {
-      slot.live.connection.stop(CloseReason.REPLACED);
+      slot.live.stop(CloseReason.REPLACED);
       refuse(slot.parked, CloseReason.REPLACED);
       slot.parked = connect;
-    } else if (shared.live().incrementAndGet() <= shared.options().connections()) {
-      start(scope, slot, connect);
+    } else if (takePlace()) {
+      start(scope, slot, connect, plan(connect));
     } else {
-      shared.live().decrementAndGet();
       forgetIfEmpty(connect.name(), slot);
-      connect
-          .answer()
-          .completeExceptionally(new LimitException("connections", shared.options().connections()));
+      connect.answer().completeExceptionally(noRoom());
     }
   }
 
-  private void start(TaskScope<Mail> scope, Slot slot, Command.Connect connect) {
-    Live live = new Live(shared.generations().incrementAndGet(), connect);
+  /// What answers a connect for an absent name if the name is not absent: the connect that waits,
+  /// the one that is under way, or the connection that is there. Null when none of them stays.
+  private CompletableFuture<ConnectionStatus> usable(Slot slot) {
+    if (slot != null && slot.parked != null) {
+      return slot.parked.answer();
+    }
+    if (slot == null || slot.live == null || slot.live.stopping) {
+      return null;
+    }
+    ConnectionState state = slot.live.connection.state(); // once: it changes meanwhile
+    return switch (state) {
+      case ConnectionState.Connecting _ -> slot.live.answer;
+      case ConnectionState.Connected _ ->
+          CompletableFuture.completedFuture(status(slot.live, state));
+      case ConnectionState.Closing _, ConnectionState.Closed _, ConnectionState.Failed _ -> null;
+    };
+  }
+
+  /// Gives a caller the same answer as another one, each by a future of its own, so that none of
+  /// them can take it from the others.
+  private static void follow(
+      CompletableFuture<ConnectionStatus> first, CompletableFuture<ConnectionStatus> answer) {
+    first.whenComplete((status, failure) -> {
+      if (failure == null) {
+        answer.complete(status);
+      } else {
+        answer.completeExceptionally(failure);
+      }
+    });
+  }
+
+  /// Takes a place among the host's connections, if there is one.
+  private boolean takePlace() {
+    if (shared.live().incrementAndGet() <= shared.options().connections()) {
+      return true;
+    }
+    shared.live().decrementAndGet();
+    return false;
+  }
+
+  private LimitException noRoom() {
+    return new LimitException("connections", shared.options().connections());
+  }
+
+  private RestartPlan plan(Command.Connect connect) {
+    var budget = shared.options().restart();
+    return new RestartPlan(connect.name(), connect.options().restart(), budget);
+  }
+
+  private void start(TaskScope<Mail> scope, Slot slot, Command.Connect connect, RestartPlan plan) {
+    Live live = new Live(shared.generations().incrementAndGet(), connect, plan);
     live.connection =
         new Connection(
             "connection/" + id + "/" + live.name + "#" + live.generation,
             live.name,
             live.spec,
-            connect.options(),
+            live.options.client(),
             new Callbacks(live.name),
             new Observer(live));
     slot.live = live;
     slot.failed = null;
     current.put(live.name, live);
+    plan.started(); // after that: the row of the one that was lost says to the end what will come
     scope.fork(
         live.name + "#" + live.generation,
         live.connection::run,
@@ -314,8 +399,8 @@ final class Session {
     }
   }
 
-  /// What a connection tells goes on at once, in the threads of the connection, so that the order is
-  /// the one in which it happened. Nobody waits here.
+  /// A state is the session's matter, and told by its owner. What a server tells goes on at once, in
+  /// the thread of the connection's reader: a flood of it must not fill the owner's mailbox.
   private final class Observer implements Connection.Observer {
     private final Live live;
 
@@ -325,7 +410,6 @@ final class Session {
 
     @Override
     public void changed(ConnectionState state) {
-      tell(new HostEvent.Changed(status(live, state)));
       mailbox.post(new Changed(live, state));
     }
 
@@ -333,11 +417,12 @@ final class Session {
     public void told(ServerEvent event) {
       tell(new HostEvent.Told(id, live.name, live.generation, event));
     }
+  }
 
-    private void tell(HostEvent event) {
-      shared.events().add(event);
-      subscriptions.forEach(subscription -> subscription.add(event));
-    }
+  /// Any thread, never blocks.
+  private void tell(HostEvent event) {
+    shared.events().add(event);
+    subscriptions.forEach(subscription -> subscription.add(event));
   }
 
   private void subscribe(Command.Subscribe subscribe) {
@@ -365,7 +450,7 @@ final class Session {
     slot.parked = null;
     if (slot.live != null) {
       slot.disconnects.add(disconnect.answer());
-      slot.live.connection.stop(CloseReason.DISCONNECTED);
+      slot.live.stop(CloseReason.DISCONNECTED);
     } else { // lost before: its report is there, and now it may be forgotten
       CloseReport report = report(slot.failed.connection.state());
       slot.failed = null;
@@ -383,15 +468,56 @@ final class Session {
       refuse(slot.parked, reason);
       slot.parked = null;
       if (slot.live != null) {
-        slot.live.connection.stop(reason); // all of them close at the same time
+        slot.live.stop(reason); // all of them close at the same time
+      }
+      if (slot.failed != null) {
+        slot.failed.plan.cancel();
       }
     }
   }
 
   private void changed(Live live, ConnectionState state) {
-    if (state instanceof ConnectionState.Connected) {
-      live.answer.complete(status(live, state));
+    switch (state) {
+      case ConnectionState.Connected _ -> live.plan.connected();
+      case ConnectionState.Closing _ -> live.plan.disconnected();
+      case ConnectionState.Failed(var cause, _) when !live.stopping -> live.plan.failed(cause);
+      case ConnectionState.Connecting _, ConnectionState.Closed _, ConnectionState.Failed _ -> {}
     }
+    ConnectionStatus status = status(live, state);
+    tell(new HostEvent.Changed(status));
+    if (state instanceof ConnectionState.Connected) {
+      live.answer.complete(status);
+    }
+  }
+
+  /// Starts again what has waited for long enough, if there is room for it.
+  private void restartWhatIsDue(TaskScope<Mail> scope) {
+    for (Slot slot : slots.values()) {
+      if (slot.restart().passed()) {
+        restart(scope, slot, slot.failed);
+      }
+    }
+  }
+
+  private void restart(TaskScope<Mail> scope, Slot slot, Live lost) {
+    if (takePlace()) {
+      var answer = new CompletableFuture<ConnectionStatus>();
+      var connect = new Command.Connect(lost.name, lost.spec, lost.options, answer);
+      start(scope, slot, connect, lost.plan);
+      return;
+    }
+    lost.plan.refused(noRoom());
+    if (slot.restart() == Deadline.NEVER) {
+      tell(new HostEvent.Changed(status(lost))); // no generation comes that would tell of it
+    }
+  }
+
+  private Deadline nextRestart() {
+    return slots.values().stream().map(Slot::restart).reduce(Deadline.NEVER, Deadline::orSooner);
+  }
+
+  private boolean anyRestart() {
+    return nextRestart() != Deadline.NEVER;
   }
 
   /// A connection's thread has ended, and with it everything of the connection.
@@ -409,7 +535,8 @@ final class Session {
         reports.put(live.name, report);
       }
     }
-    boolean lost = last instanceof ConnectionState.Failed && live.answer.isDone();
+    boolean lost =
+        last instanceof ConnectionState.Failed && (live.answer.isDone() || live.plan.hasBegun());
     slot.failed = lost && slot.disconnects.isEmpty() ? live : null;
     List.copyOf(slot.disconnects)
         .forEach(waiting -> answers.add(() -> waiting.complete(Optional.ofNullable(report))));
@@ -418,7 +545,7 @@ final class Session {
     Command.Connect next = slot.parked;
     slot.parked = null;
     if (next != null) {
-      start(scope, slot, next); // in the place of the one that it replaces
+      start(scope, slot, next, plan(next)); // in the place of the one that it replaces
     } else {
       shared.live().decrementAndGet();
       forgetIfEmpty(live.name, slot);

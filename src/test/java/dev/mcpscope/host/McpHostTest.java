@@ -149,6 +149,37 @@ class McpHostTest {
       return async(() -> host.connect("s", name, server(script)));
     }
 
+    /// Asks for a connect and returns when it is left: what is asked for next comes after it.
+    Future<ConnectionStatus> asking(String name, String script, ConnectOptions connect)
+        throws Exception {
+      return host.connecting("s", name, server(script), connect);
+    }
+
+    /// Asks for a disconnect in the same way.
+    void askToDisconnect(String name) throws Exception {
+      Thread.currentThread().interrupt(); // who is interrupted does not wait
+      try {
+        host.disconnect("s", name);
+      } catch (InterruptedException e) {
+        // as was meant
+      } finally {
+        Thread.interrupted();
+      }
+    }
+
+    /// Returns when the session has done what it was asked for so far.
+    void settle() throws Exception {
+      host.disconnect("s", "nobody");
+    }
+
+    ConnectOptions replacing() {
+      return ConnectOptions.of(options.client());
+    }
+
+    ConnectOptions ifAbsent() {
+      return replacing().withIfAbsent(true);
+    }
+
     <T> Future<T> async(Callable<T> call) {
       return callers.submit(call);
     }
@@ -176,11 +207,17 @@ class McpHostTest {
     }
 
     /// Waits until a name has been in such a state, and returns it as it was then.
-    synchronized ConnectionStatus await(String name, Predicate<ConnectionState> wanted)
+    ConnectionStatus await(String name, Predicate<ConnectionState> wanted)
+        throws InterruptedException {
+      return awaitStatus(s -> s.name().equals(name) && wanted.test(s.state()));
+    }
+
+    /// Waits until such a status was heard, and returns the first of them.
+    synchronized ConnectionStatus awaitStatus(Predicate<ConnectionStatus> wanted)
         throws InterruptedException {
       while (true) {
         for (ConnectionStatus status : heard) {
-          if (status.name().equals(name) && wanted.test(status.state())) {
+          if (wanted.test(status)) {
             return status;
           }
         }
@@ -811,15 +848,24 @@ class McpHostTest {
   @Test
   void optionsAreCheckedByName() {
     HostOptions defaults = HostOptions.defaults();
+    Duration second = Duration.ofSeconds(1);
     Stream.<Map.Entry<String, Runnable>>of(
             Map.entry("sessions", () -> defaults.withLimits(0, 1, 1)),
             Map.entry("connections", () -> defaults.withLimits(1, 0, 1)),
             Map.entry("connectionsPerSession", () -> defaults.withLimits(1, 1, -1)),
-            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)))
+            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)),
+            Map.entry("first", () -> restart(Duration.ZERO, second, 1, second)),
+            Map.entry("most", () -> restart(second, second.minusNanos(1), 1, second)),
+            Map.entry("attempts", () -> restart(second, second, 0, second)),
+            Map.entry("stable", () -> restart(second, second, 1, Duration.ZERO)))
         .forEach(wrong ->
             assertThatThrownBy(wrong.getValue()::run)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(wrong.getKey() + " must be "));
+  }
+
+  private static void restart(Duration first, Duration most, int attempts, Duration stable) {
+    new HostOptions.RestartBudget(first, most, attempts, stable);
   }
 
   /// Why a connect was refused or ended.

@@ -32,12 +32,15 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @EnabledOnOs({OS.LINUX, OS.MAC})
@@ -217,6 +220,227 @@ class SessionTest {
       assertThat(lab.host.statuses("s").orElseThrow())
           .extracting(ConnectionStatus::name)
           .containsExactly("silent", "x");
+    });
+  }
+
+  // Connects for an absent name.
+
+  @Test
+  void ifAbsentKeepsAConnectionThatIsThereWhateverItsServer() throws Exception {
+    Lab.run(
+        Lab.quick().withLimits(1, 1, 1), // it needs no place either
+        lab -> {
+          ConnectionStatus old = lab.connect("x", SERVE);
+          List<ProcessHandle> processes = Lab.children();
+          ConnectionStatus kept =
+              lab.host.connect("s", "x", ServerSpec.stdio("/nowhere"), lab.ifAbsent());
+          assertThat(kept).isEqualTo(old);
+          assertThat(lab.host.status("s", "x")).hasValue(old);
+          assertThat(Lab.children()).isEqualTo(processes);
+          client(old).close();
+          assertThat(lab.heard()).allMatch(status -> status.generation() == old.generation());
+        });
+  }
+
+  @Test
+  void ifAbsentConnectsWhereThereIsNothing() throws Exception {
+    Lab.run(lab -> {
+      ConnectionStatus status = lab.host.connect("s", "x", server(SERVE), lab.ifAbsent());
+      assertThat(lab.host.status("s", "x")).hasValue(status);
+      assertThatThrownBy(() -> lab.host.connect("s", "y", server("exit 3"), lab.ifAbsent()))
+          .isInstanceOf(ConnectionLostException.class);
+    });
+  }
+
+  @Test
+  void ifAbsentConnectsWhatWasLost() throws Exception {
+    Lab.run(lab -> {
+      ConnectionStatus old = lab.connect("x", SERVE);
+      Lab.children().forEach(ProcessHandle::destroyForcibly);
+      lab.await("x", ConnectionState.Failed.class);
+      ConnectionStatus next = lab.host.connect("s", "x", server(SERVE), lab.ifAbsent());
+      assertThat(next.generation()).isGreaterThan(old.generation());
+      assertThat(lab.host.statuses("s").orElseThrow()).containsExactly(next);
+    });
+  }
+
+  @Test
+  void ifAbsentIsAnsweredLikeTheConnectThatIsUnderWay() throws Exception {
+    Lab.run(lab -> {
+      var release = new CountDownLatch(1);
+      lab.onConnect = (_, _) -> release.await();
+      Future<ConnectionStatus> first = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.awaitPhase("x", "onConnect");
+      Future<ConnectionStatus> second = lab.asking("x", "exit 3", lab.ifAbsent());
+      Future<ConnectionStatus> third = lab.asking("x", "exit 3", lab.ifAbsent());
+      lab.settle();
+      assertThat(List.of(first, second, third)).noneMatch(Future::isDone);
+      release.countDown();
+
+      assertThat(second.get()).isSameAs(first.get());
+      assertThat(third.get()).isSameAs(first.get());
+      assertThat(lab.host.status("s", "x")).hasValue(first.get());
+      assertThat(lab.heard())
+          .allMatch(status -> status.generation() == lab.heard().getFirst().generation());
+    });
+  }
+
+  @Test
+  void ifAbsentFailsLikeTheConnectThatIsUnderWay() throws Exception {
+    Lab.run(lab -> {
+      var release = new CountDownLatch(1);
+      lab.onConnect =
+          (_, _) -> {
+            release.await();
+            throw new IllegalStateException("not welcome");
+          };
+      Future<ConnectionStatus> first = lab.asking("x", SERVE, lab.replacing());
+      lab.awaitPhase("x", "onConnect");
+      Future<ConnectionStatus> second = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.settle();
+      release.countDown();
+
+      assertThatThrownBy(second::get)
+          .hasCauseInstanceOf(ConnectionLostException.class)
+          .hasMessageContaining("not welcome");
+      assertThat(first.exceptionNow()).isSameAs(second.exceptionNow());
+      assertThat(lab.host.statuses()).isEmpty();
+    });
+  }
+
+  @Test
+  void callersThatShareAConnectCannotTakeItFromEachOther() throws Exception {
+    Lab.run(lab -> {
+      var release = new CountDownLatch(1);
+      lab.onConnect = (_, _) -> release.await();
+      var caller = new AtomicReference<Thread>();
+      Future<ConnectionStatus> first =
+          lab.async(() -> {
+            caller.set(Thread.currentThread());
+            return lab.connect("x", SERVE);
+          });
+      lab.awaitPhase("x", "onConnect");
+      Future<ConnectionStatus> second = lab.asking("x", SERVE, lab.ifAbsent());
+      Future<ConnectionStatus> third = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.settle();
+      caller.get().interrupt();
+      assertThatThrownBy(first::get).hasCauseInstanceOf(InterruptedException.class);
+      second.cancel(true);
+      release.countDown();
+      ConnectionStatus connected = third.get();
+      assertThat(lab.host.status("s", "x")).hasValue(connected);
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"REPLACED", "DISCONNECTED", "SESSION_ENDED", "HOST_ENDED"})
+  void ifAbsentIsEndedLikeTheConnectThatIsUnderWay(CloseReason reason) throws Exception {
+    Lab.run(lab -> {
+      Future<ConnectionStatus> first = lab.asking("x", SILENT, lab.replacing());
+      Future<ConnectionStatus> second = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.settle();
+      end(lab, reason);
+      assertThat(closeReason(first)).isEqualTo(reason);
+      assertThat(closeReason(second)).isEqualTo(reason);
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"REPLACED", "DISCONNECTED", "SESSION_ENDED", "HOST_ENDED"})
+  void ifAbsentIsEndedLikeTheConnectThatWaits(CloseReason reason) throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      lab.connect("x", SERVE);
+      Future<ConnectionStatus> first = lab.asking("x", SERVE, lab.replacing());
+      Future<ConnectionStatus> second = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.settle();
+      Future<?> end =
+          lab.async(() -> {
+            end(lab, reason);
+            return null;
+          });
+      assertThat(closeReason(first)).isEqualTo(reason);
+      assertThat(closeReason(second)).isEqualTo(reason);
+      release.countDown();
+      end.get();
+    });
+  }
+
+  private static void end(Lab lab, CloseReason reason) throws Exception {
+    switch (reason) {
+      case REPLACED -> lab.connect("x", SERVE);
+      case DISCONNECTED -> lab.host.disconnect("s", "x");
+      case SESSION_ENDED -> lab.host.endSession("s");
+      case HOST_ENDED -> lab.host.end();
+      case CLOSED, OWNER_INTERRUPTED -> throw new IllegalArgumentException();
+    }
+  }
+
+  @Test
+  void ifAbsentIsAnsweredLikeTheReplacementThatWaits() throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      ConnectionStatus old = lab.connect("x", SERVE);
+      Future<ConnectionStatus> replacement = lab.asking("x", SERVE, lab.replacing());
+      Future<ConnectionStatus> second = lab.asking("x", "exit 3", lab.ifAbsent());
+      lab.settle();
+      assertThat(replacement.isDone()).isFalse();
+      assertThat(second.isDone()).isFalse();
+      release.countDown();
+
+      assertThat(second.get()).isSameAs(replacement.get());
+      assertThat(second.get().generation()).isEqualTo(old.generation() + 1);
+    });
+  }
+
+  @Test
+  void o8_ifAbsentWaitsForTheEndOfWhatIsBeingDisconnected() throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      ConnectionStatus old = lab.connect("x", SERVE);
+      var disconnect = lab.async(() -> lab.host.disconnect("s", "x"));
+      lab.await("x", ConnectionState.Closing.class);
+      Future<ConnectionStatus> next = lab.asking("x", SERVE, lab.ifAbsent());
+      Future<ConnectionStatus> another = lab.asking("x", "exit 3", lab.ifAbsent());
+      lab.settle();
+      assertThat(next.isDone()).isFalse();
+      assertThat(Lab.children()).hasSize(1);
+      release.countDown();
+
+      assertThat(next.get().generation()).isEqualTo(old.generation() + 1);
+      assertThat(another.get()).isSameAs(next.get());
+      assertThat(disconnect.get()).isPresent();
+      assertThat(Lab.children()).hasSize(1);
+    });
+  }
+
+  @Test
+  void o8_ifAbsentWaitsForTheEndOfACrash() throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      ConnectionStatus old = lab.connect("x", SERVE);
+      Lab.children().forEach(ProcessHandle::destroyForcibly);
+      lab.await("x", ConnectionState.Closing.class);
+      Future<ConnectionStatus> next = lab.asking("x", SERVE, lab.ifAbsent());
+      lab.settle();
+      assertThat(next.isDone()).isFalse();
+      release.countDown();
+      assertThat(next.get().generation()).isEqualTo(old.generation() + 1);
+      assertThat(lab.host.status("s", "x")).hasValue(next.get());
+    });
+  }
+
+  @Test
+  void ifAbsentNeverGetsWhatWasToldToStop() throws Exception {
+    Lab.run(lab -> {
+      lab.connect("other", SERVE); // keeps the session
+      for (int round = 0; round < 40; round++) {
+        ConnectionStatus old = lab.connect("x", SERVE);
+        lab.askToDisconnect("x"); // it still says that it is connected, perhaps
+        ConnectionStatus next = lab.host.connect("s", "x", server(SERVE), lab.ifAbsent());
+        assertThat(next.generation()).as("round " + round).isEqualTo(old.generation() + 1);
+        assertThat(lab.host.status("s", "x")).hasValue(next);
+      }
     });
   }
 
@@ -504,7 +728,8 @@ class SessionTest {
             }
           };
       ClientOptions options = Lab.quick().client().withConnectTimeout(Duration.ofMillis(700));
-      assertThatThrownBy(() -> lab.host.connect("s", "x", server(SERVE), options))
+      assertThatThrownBy(
+              () -> lab.host.connect("s", "x", server(SERVE), ConnectOptions.of(options)))
           .hasMessage("x: not connected within 700 ms; waiting for onConnect");
       interrupted.await();
       assertThat(Lab.children()).isEmpty();
