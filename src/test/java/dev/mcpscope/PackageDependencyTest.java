@@ -57,7 +57,7 @@ class PackageDependencyTest {
       auth          json http java.net.http
       client        json scope rpc transport stdio http auth
       host          json scope rpc transport stdio http auth client java.net.http
-      front         json transport client host com.sun.net.httpserver
+      front         json scope transport client host com.sun.net.httpserver
       demo          json scope rpc transport stdio http auth client host front \
       java.net.http com.sun.net.httpserver
       dev.mcpscope  json scope rpc transport stdio http auth client host front demo

@@ -52,6 +52,11 @@ final class Api {
       return value;
     }
 
+    /// Returns whether the body has a member of that name that is not null.
+    boolean has(String name) {
+      return body.has(name) && body.get(name) != JsonNull.INSTANCE;
+    }
+
     Optional<Duration> millis(String name) throws HttpError, JsonException {
       var value = body.optionalInteger(name);
       if (value.isEmpty()) {
@@ -162,6 +167,7 @@ final class Api {
     String session = request.text("sessionId");
     String name = request.text("name");
     String type = request.text("clientType");
+    Map<String, String> headers = headers(request);
     if (type.equals("streamable-http") || type.equals("sse")) {
       throw new HttpError(400, "clientType " + type + " is not supported by this version yet");
     }
@@ -169,8 +175,14 @@ final class Api {
       throw new HttpError(
           400, "clientType must be stdio, streamable-http or sse, is " + Front.quoted(type));
     }
+    if (!headers.isEmpty()) {
+      throw new HttpError(400, "headers belong to HTTP servers, clientType is stdio");
+    }
+    if (request.has("url")) {
+      throw new HttpError(400, "a url belongs to HTTP servers, clientType is stdio");
+    }
     for (String later : List.of("ifAbsent", "restart")) {
-      if (request.body().has(later) && request.body().get(later) != JsonNull.INSTANCE) {
+      if (request.has(later)) {
         throw new HttpError(400, later + " is not supported by this version yet");
       }
     }
@@ -190,6 +202,14 @@ final class Api {
       throw e;
     } catch (McpException e) {
       throw new HttpError(400, "could not connect: " + e.getMessage());
+    }
+  }
+
+  private static Map<String, String> headers(Request request) throws HttpError {
+    try {
+      return HeaderPolicy.checked(request.body().get("headers"));
+    } catch (RefusedException e) {
+      throw new HttpError(400, e.getMessage());
     }
   }
 

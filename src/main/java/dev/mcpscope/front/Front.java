@@ -1,27 +1,15 @@
 package dev.mcpscope.front;
 
-import com.sun.net.httpserver.Headers;
-import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.mcpscope.host.McpHost;
-import dev.mcpscope.json.JsonException;
-import dev.mcpscope.json.JsonLimits;
-import dev.mcpscope.json.JsonObject;
-import dev.mcpscope.json.JsonReader;
-import dev.mcpscope.json.JsonValue;
-import dev.mcpscope.json.JsonWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -33,28 +21,40 @@ import java.util.concurrent.Executors;
 /// own; close it between [#refuse()] and [#close()], so that requests which wait for it are answered.
 ///
 /// Every request is answered, whatever happens: by the endpoint's answer or by
-/// `{"detail": "…"}` with a status that says whose fault it is. `docs/http-api.md` lists them.
+/// `{"detail": "…"}` with a status that says whose fault it is. `docs/http-api.md` lists them. A
+/// client that sends too slowly, or does not read its answer, is cut off.
+///
+/// ## Pages of other origins
+///
+/// No header of CORS is ever sent, unless a page asks whose origin the operator allows
+/// ([Options#allowOrigins()]). Then every answer, an error too, names that one origin, and the
+/// browser's question beforehand (a preflight) is answered, without the token, which browsers do not
+/// send with it. It is never `*` that is allowed, and never credentials: the token is a header that
+/// a page must know and set by itself, so a page gains nothing from the cookies of its user. The
+/// front's own origin needs no such header; requests of any other origin are refused.
 public final class Front implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger("dev.mcpscope.front");
-
-  /// The longest body of a request, in bytes.
-  static final int MAX_BODY = 1 << 20;
-
-  /// How much of a body that is refused is read, so that the client gets to read why.
-  private static final int MAX_DISCARD = 16 << 20;
-
   private static final int STOP_SECONDS = 1;
 
   static {
     // Read once, when the JDK's server is first used. Small answers must not wait for an
-    // acknowledgement, and who does not finish sending a request in time, or reading its answer
-    // (which may be long in the making), is cut off.
+    // acknowledgement. Who does not finish sending a request in time is cut off; the time for
+    // reading
+    // an answer is not the JDK's to bound, since it counts from the request on (see Reply).
     System.setProperty("sun.net.httpserver.nodelay", "true");
-    if (System.getProperty("sun.net.httpserver.maxReqTime") == null) {
-      System.setProperty("sun.net.httpserver.maxReqTime", "30");
-    }
-    if (System.getProperty("sun.net.httpserver.maxRspTime") == null) {
-      System.setProperty("sun.net.httpserver.maxRspTime", "900");
+    unlessSet("sun.net.httpserver.maxReqTime", 30);
+    unlessSet("jdk.httpserver.maxConnections", 1_024);
+    // What is over these is cut off without a word: wider than all that Limits can be, which
+    // answer.
+    // The first counts names, however often each of them comes.
+    unlessSet("sun.net.httpserver.maxReqHeaders", Limits.MOST_HEADERS + 100);
+    unlessSet(
+        "sun.net.httpserver.maxReqHeaderSize",
+        Limits.MOST_TARGET + Limits.MOST_HEADER_BYTES + 32 * Limits.MOST_HEADERS + (16 << 10));
+  }
+
+  private static void unlessSet(String property, int value) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, Integer.toString(value));
     }
   }
 
@@ -66,14 +66,23 @@ public final class Front implements AutoCloseable {
   /// @param allow the executables that may be started: names looked up on `environment`'s PATH, or
   ///     absolute paths
   /// @param environment the operator's environment
+  /// @param allowHosts what else clients may call this server in `Host`: `name`, which means with
+  ///     the front's port, or `name:port`; with port 80 or 443 also without it, as clients leave it
+  ///     out
+  /// @param allowOrigins the foreign pages that may use this server from a browser, as
+  ///     `scheme://host` or `scheme://host:port`
+  /// @param limits what a request may cost
   public record Options(
       String host,
       int port,
       String token,
       Collection<String> allow,
-      Map<String, String> environment) {
+      Map<String, String> environment,
+      Collection<String> allowHosts,
+      Collection<String> allowOrigins,
+      Limits limits) {
 
-    /// Checks the ranges.
+    /// Checks the ranges, and the allowed hosts and origins, which are kept in lower case.
     public Options {
       if (port < 0 || port > 65_535) {
         throw new IllegalArgumentException("port must be 0 to 65535, is " + port);
@@ -82,6 +91,33 @@ public final class Front implements AutoCloseable {
         throw new IllegalArgumentException("the token must be visible ASCII without blanks");
       }
       allow = List.copyOf(allow);
+      allowHosts = Gate.checkedHosts(allowHosts);
+      allowOrigins = Gate.checkedOrigins(allowOrigins);
+    }
+
+    /// Allows no host and no origin but the front's own, and has the default limits.
+    public Options(
+        String host,
+        int port,
+        String token,
+        Collection<String> allow,
+        Map<String, String> environment) {
+      this(host, port, token, allow, environment, List.of(), List.of(), Limits.defaults());
+    }
+
+    /// Returns the same with these hosts.
+    public Options withAllowHosts(Collection<String> hosts) {
+      return new Options(host, port, token, allow, environment, hosts, allowOrigins, limits);
+    }
+
+    /// Returns the same with these origins.
+    public Options withAllowOrigins(Collection<String> origins) {
+      return new Options(host, port, token, allow, environment, allowHosts, origins, limits);
+    }
+
+    /// Returns the same with these limits.
+    public Options withLimits(Limits limits) {
+      return new Options(host, port, token, allow, environment, allowHosts, allowOrigins, limits);
     }
 
     /// Without the token and the environment.
@@ -91,23 +127,84 @@ public final class Front implements AutoCloseable {
     }
   }
 
+  /// What requests may cost. There is no "unlimited".
+  ///
+  /// @param body bytes of a body, 1 KiB to 64 MiB; beyond it 413; default 1 MiB
+  /// @param target bytes of a path with its query, 256 to 32 KiB; beyond it 414; default 8 KiB
+  /// @param headers how many lines of headers, 16 to 400; beyond it 431; default 100
+  /// @param headerBytes bytes of all headers together, 1 KiB to 96 KiB; beyond it 431; default 64
+  ///     KiB
+  /// @param write how long a client may take to read 64 KiB of its answer, 1 ms to 10 min; sixty
+  ///     times as long for the whole of it; beyond it cut off; default 10 s
+  /// @param requests how many are served at the same time, 1 to 10,000; beyond it 429; default 256.
+  ///     `/health` and those that are refused before they are looked at are not counted
+  public record Limits(
+      int body, int target, int headers, int headerBytes, Duration write, int requests) {
+    private static final int MOST_TARGET = 32 << 10;
+    private static final int MOST_HEADERS = 400;
+    private static final int MOST_HEADER_BYTES = 96 << 10;
+    private static final Duration MOST_WRITE = Duration.ofMinutes(10);
+
+    /// Checks each value by name.
+    public Limits {
+      check("body", body, 1 << 10, 64 << 20);
+      check("target", target, 256, MOST_TARGET);
+      check("headers", headers, 16, MOST_HEADERS);
+      check("headerBytes", headerBytes, 1 << 10, MOST_HEADER_BYTES);
+      if (write.compareTo(Duration.ofMillis(1)) < 0 || write.compareTo(MOST_WRITE) > 0) {
+        throw new IllegalArgumentException("write must be 1 ms to 10 min, is " + write);
+      }
+      check("requests", requests, 1, 10_000);
+    }
+
+    private static void check(String name, int value, int least, int most) {
+      if (value < least || value > most) {
+        throw new IllegalArgumentException(
+            name + " must be " + least + " to " + most + ", is " + value);
+      }
+    }
+
+    /// Returns the defaults.
+    public static Limits defaults() {
+      return new Limits(1 << 20, 8 << 10, 100, 64 << 10, Duration.ofSeconds(10), 256);
+    }
+
+    /// Returns the same with this longest body.
+    public Limits withBody(int bytes) {
+      return new Limits(bytes, target, headers, headerBytes, write, requests);
+    }
+
+    /// Returns the same with these limits of a request's head.
+    public Limits withHead(int target, int headers, int headerBytes) {
+      return new Limits(body, target, headers, headerBytes, write, requests);
+    }
+
+    /// Returns the same with this time to read 64 KiB.
+    public Limits withWrite(Duration time) {
+      return new Limits(body, target, headers, headerBytes, time, requests);
+    }
+
+    /// Returns the same with this many requests at the same time.
+    public Limits withRequests(int count) {
+      return new Limits(body, target, headers, headerBytes, write, count);
+    }
+  }
+
   private final HttpServer server;
   private final ExecutorService requests;
-  private final Gate gate;
-  private final Api api;
+  private final Requests handler;
   private final URI uri;
-  private volatile boolean refusing;
 
   private Front(HttpServer server, Options options, McpHost host) {
     this.server = server;
     this.requests =
         Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("front request ", 1).factory());
     int port = server.getAddress().getPort();
-    this.uri = URI.create("http://" + bracketed(options.host()) + ":" + port);
-    this.gate = new Gate(options.token(), hosts(options.host(), port));
-    this.api = new Api(host, new CommandPolicy(options.allow(), options.environment()));
+    this.uri = URI.create("http://" + Gate.bracketed(options.host()) + ":" + port);
+    var commands = new CommandPolicy(options.allow(), options.environment());
+    this.handler = new Requests(new Gate(options, port), options.limits(), new Api(host, commands));
     server.setExecutor(requests);
-    server.createContext("/", this::handle);
+    server.createContext("/", handler);
     server.start();
   }
 
@@ -132,18 +229,6 @@ public final class Front implements AutoCloseable {
     }
   }
 
-  private static Set<String> hosts(String bound, int port) {
-    var hosts = new HashSet<String>();
-    for (String name : List.of("127.0.0.1", "localhost", "[::1]", bracketed(bound))) {
-      hosts.add(name.toLowerCase(Locale.ROOT) + ":" + port);
-    }
-    return Set.copyOf(hosts);
-  }
-
-  private static String bracketed(String host) {
-    return host.contains(":") && !host.startsWith("[") ? "[" + host + "]" : host;
-  }
-
   /// Returns where it listens, with the port that it got.
   public URI uri() {
     return uri;
@@ -151,7 +236,7 @@ public final class Front implements AutoCloseable {
 
   /// Answers 503 to every request that comes from now on; those that wait for the host still wait.
   public void refuse() {
-    refusing = true;
+    handler.refuse();
   }
 
   /// Stops listening and returns when the requests have been answered, or a second has passed: then
@@ -164,103 +249,9 @@ public final class Front implements AutoCloseable {
     requests.close();
   }
 
-  private void handle(HttpExchange exchange) throws IOException {
-    try (exchange) {
-      int status = 200;
-      JsonValue answer;
-      try {
-        answer = answer(exchange);
-      } catch (HttpError e) {
-        status = e.status();
-        e.headers().forEach(exchange.getResponseHeaders()::set);
-        answer = JsonObject.of("detail", e.getMessage());
-      } catch (InterruptedException e) {
-        status = 503;
-        answer = JsonObject.of("detail", "mcp-scope is shutting down");
-      } catch (Exception | Error e) {
-        LOG.log(System.Logger.Level.ERROR, "a request failed", e);
-        status = 500;
-        answer = JsonObject.of("detail", "a defect of mcp-scope; its log has the details");
-      }
-      discard(exchange.getRequestBody());
-      Headers headers = exchange.getResponseHeaders();
-      headers.set("Content-Type", "application/json");
-      headers.set("Cache-Control", "no-store");
-      headers.set("X-Content-Type-Options", "nosniff");
-      byte[] body = JsonWriter.bytes(answer);
-      boolean head = exchange.getRequestMethod().equals("HEAD");
-      exchange.sendResponseHeaders(status, head ? -1 : body.length);
-      if (!head) {
-        try (OutputStream out = exchange.getResponseBody()) {
-          out.write(body);
-        }
-      }
-    } catch (IOException e) {
-      LOG.log(System.Logger.Level.DEBUG, "the client has gone: {0}", e.getMessage());
-    }
-  }
-
-  private JsonValue answer(HttpExchange exchange) throws Exception {
-    Headers headers = exchange.getRequestHeaders();
-    String path = exchange.getRequestURI().getPath();
-    gate.checkOrigin(headers);
-    if (!path.equals("/health")) {
-      gate.checkToken(headers);
-    }
-    Api.Endpoint endpoint = api.endpoint(exchange.getRequestMethod(), path);
-    if (refusing) {
-      throw new HttpError(503, "mcp-scope is shutting down");
-    }
-    JsonObject body = endpoint.hasBody() ? body(exchange) : JsonObject.EMPTY;
-    return endpoint.action().answer(new Api.Request(exchange.getRequestURI(), body));
-  }
-
-  private static JsonObject body(HttpExchange exchange) throws HttpError, IOException {
-    // A page of another origin cannot send this type without asking first.
-    String type = exchange.getRequestHeaders().getFirst("Content-Type");
-    String mime = type == null ? "" : type.split(";", 2)[0].strip();
-    if (!mime.equalsIgnoreCase("application/json")) {
-      throw new HttpError(
-          415,
-          "the body must be sent as Content-Type: application/json"
-              + (type == null ? "" : ", is " + quoted(type)));
-    }
-    byte[] bytes;
-    try {
-      bytes = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
-    } catch (IOException e) {
-      throw new HttpError(
-          400, "the body cannot be read: " + e.getMessage(), Map.of("Connection", "close"));
-    }
-    if (bytes.length > MAX_BODY) {
-      throw new HttpError(413, "the body is longer than " + MAX_BODY + " bytes");
-    }
-    try {
-      return switch (JsonReader.read(bytes, JsonLimits.defaults().withMaxBytes(MAX_BODY))) {
-        case JsonObject object -> object;
-        case JsonValue other ->
-            throw new HttpError(400, "the body must be a JSON object, is " + other.kind());
-      };
-    } catch (JsonException e) {
-      throw new HttpError(400, "the body is " + e.withoutExcerpt());
-    }
-  }
-
   /// Short, and safe to show.
   static String quoted(String text) {
     String shown = text.length() > 60 ? text.substring(0, 60) + "…" : text;
     return "'" + shown.replaceAll("\\p{Cntrl}", "?") + "'";
-  }
-
-  private static void discard(InputStream body) {
-    byte[] chunk = new byte[8 * 1024];
-    try {
-      int n;
-      for (long read = 0; read < MAX_DISCARD && (n = body.read(chunk)) >= 0; ) {
-        read += n;
-      }
-    } catch (IOException _) {
-      // it ends here; the answer is sent all the same
-    }
   }
 }

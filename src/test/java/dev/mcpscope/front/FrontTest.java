@@ -8,6 +8,8 @@ import dev.mcpscope.NothingLeft;
 import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
+import dev.mcpscope.demo.Inventory;
+import dev.mcpscope.demo.Leftovers;
 import dev.mcpscope.host.ConnectionStatus;
 import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.host.HostListener;
@@ -22,6 +24,7 @@ import dev.mcpscope.json.JsonWriter;
 import dev.mcpscope.transport.CloseBudget;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
@@ -42,12 +45,15 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -96,6 +102,7 @@ class FrontTest {
           endless.*'tools/list'*) tools ",\\"nextCursor\\":\\"c$id\\"" ;;
           *'tools/list'*) tools ;;
           *'"echo"'*) text hello ;;
+          *'"big"'*) text "$(head -c 15000000 /dev/zero | tr '\\0' x)" ;;
           *'"env"'*) text "$SECRET_WORD" ;;
           *'"fail"'*) text 'it rains' ',"isError":true' ;;
           *'"wrong"'*) answer '"result":[]' ;;
@@ -304,15 +311,41 @@ class FrontTest {
   }
 
   private void inLab(HostOptions limits, Body body) throws Exception {
+    inLab(limits, UnaryOperator.identity(), body);
+  }
+
+  private void inLab(UnaryOperator<Front.Options> front, Body body) throws Exception {
+    inLab(HostOptions.defaults(), front, body);
+  }
+
+  private void inLab(HostOptions limits, UnaryOperator<Front.Options> front, Body body)
+      throws Exception {
     LOGGER.setLevel(Level.OFF); // what goes wrong here is meant to
     try {
-      inLoggingLab(limits, body);
+      inSomeLab(limits, front, body);
     } finally {
       LOGGER.setLevel(null);
     }
   }
 
-  private void inLoggingLab(HostOptions limits, Body body) throws Exception {
+  /// Puts all that is logged into `log`.
+  private void inLoggingLab(Queue<String> log, UnaryOperator<Front.Options> front, Body body)
+      throws Exception {
+    Handler handler = keeper(log);
+    LOGGER.setLevel(Level.ALL);
+    LOGGER.setUseParentHandlers(false);
+    LOGGER.addHandler(handler);
+    try {
+      inSomeLab(HostOptions.defaults(), front, body);
+    } finally {
+      LOGGER.removeHandler(handler);
+      LOGGER.setUseParentHandlers(true);
+      LOGGER.setLevel(null);
+    }
+  }
+
+  private void inSomeLab(HostOptions limits, UnaryOperator<Front.Options> changed, Body body)
+      throws Exception {
     for (String name : List.of("fake", "npx", "uvx", "other", "sh")) {
       if (Files.notExists(temp.resolve(name))) {
         assertThat(Files.writeString(temp.resolve(name), FAKE).toFile().setExecutable(true))
@@ -333,7 +366,7 @@ class FrontTest {
       var lab = new Lab();
       try (var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
           var host = McpHost.open(options, lab);
-          var front = Front.open(options(0), host)) {
+          var front = Front.open(changed.apply(options(0)), host)) {
         lab.http = http;
         lab.host = host;
         lab.front = front;
@@ -602,7 +635,20 @@ class FrontTest {
         new Refused("{" + live + "\"clientType\": \"ftp\\u001b\"}", "is 'ftp?'"),
         new Refused("{" + live + "\"clientType\": \"sse\"}", "not supported"),
         new Refused("{" + live + "\"clientType\": \"streamable-http\"}", "not supported"),
-        new Refused("{" + stdio + "\"url\": \"http://x/\"}", "fullCommand"),
+        new Refused("{" + stdio + "\"url\": \"http://x/\"}", "a url belongs to HTTP servers"),
+        new Refused("{" + stdio + "\"url\": null, \"headers\": {}}", "fullCommand"),
+        refused("fake serves", "\"url\": \"\"", "a url belongs to HTTP servers"),
+        refused("fake serves", "\"headers\": {\"X\": \"y\"}", "headers belong to HTTP servers"),
+        refused(
+            "fake serves", "\"headers\": []", "headers must be an object of strings, is an array"),
+        refused("fake serves", "\"headers\": {\"Host\": \"x\"}", "'Host' is set by the connection"),
+        refused(
+            "fake serves",
+            "\"headers\": {\"X\": \"a\\r\\nb\"}",
+            "the value of the header 'X' holds"),
+        new Refused(
+            "{" + live + "\"clientType\": \"sse\", \"headers\": {\"a b\": \"\"}}",
+            "'a b' is no name"),
         new Refused("{" + stdio + "\"fullCommand\": 1}", "fullCommand"),
         new Refused("{" + stdio + "\"fullCommand\": [\"fake\"]}", "fullCommand"),
         refused("fake serves", "\"ifAbsent\": true", "ifAbsent is not supported"),
@@ -879,12 +925,133 @@ class FrontTest {
   }
 
   @Test
-  void ownOriginsArePassed() throws Exception {
+  void ownOriginsArePassedAndNeedNoHeaderOfCors() throws Exception {
     inLab(lab -> {
       for (String own : List.of("http://127.0.0.1:", "http://localhost:", "HTTP://LOCALHOST:")) {
         String origin = "Origin: " + own + lab.port() + "\r\n";
-        assertThat(lab.raw(request(lab, "GET", "/health", origin, ""))).startsWith("HTTP/1.1 200 ");
+        assertThat(lab.raw(request(lab, "GET", "/health", origin, "")))
+            .startsWith("HTTP/1.1 200 ")
+            .doesNotContainIgnoringCase("access-control-")
+            .doesNotContainIgnoringCase("vary");
       }
+    });
+  }
+
+  // Pages of other origins.
+
+  private static final String PAGE = "https://App.example";
+
+  private static Front.Options allowingThePage(Front.Options options) {
+    return options.withAllowOrigins(List.of("https://app.example", "http://other.example:8080"));
+  }
+
+  @Test
+  void everyAnswerToAnAllowedPageNamesItsOrigin() throws Exception {
+    inLab(
+        FrontTest::allowingThePage,
+        lab -> {
+          String origin = "Origin: " + PAGE + "\r\n";
+          String page = origin + AUTHORIZED + JSON;
+          for (String answer :
+              List.of(
+                  lab.raw(request(lab, "GET", "/health", origin, "")),
+                  lab.raw(request(lab, "POST", "/mcp", page, LIVE)),
+                  lab.raw(request(lab, "GET", "/scopes", origin, "")), // 401
+                  lab.raw(request(lab, "GET", "/nothing", page, "")),
+                  lab.raw(request(lab, "PUT", "/mcp", page, "")),
+                  lab.raw(request(lab, "POST", "/mcp", page, "{")),
+                  lab.raw(request(lab, "OPTIONS", "/mcp", page, "")), // asks for no method
+                  lab.raw(request(lab, "GET", "/" + "x".repeat(9_000), page, "")),
+                  lab.raw(hostless("GET", "/scopes", "Host: evil.example\r\n" + page, "")))) {
+            assertThat(headers(answer).lines())
+                .as(answer)
+                .contains("access-control-allow-origin: " + PAGE.toLowerCase(Locale.ROOT))
+                .contains("vary: origin")
+                .filteredOn(line -> line.startsWith("access-control-"))
+                .hasSize(1);
+          }
+        });
+  }
+
+  @Test
+  void preflightOfAnAllowedPageIsAnsweredWithoutToken() throws Exception {
+    inLab(
+        FrontTest::allowingThePage,
+        lab -> {
+          String asked =
+              "Origin: http://other.example:8080\r\nAccess-Control-Request-Method: DELETE\r\n"
+                  + "Access-Control-Request-Headers: authorization\r\n";
+          String answer = lab.raw(request(lab, "OPTIONS", "/mcp", asked, ""));
+          assertThat(answer).startsWith("HTTP/1.1 204 ").endsWith("\r\n\r\n");
+          assertThat(headers(answer).lines())
+              .contains(
+                  "access-control-allow-origin: http://other.example:8080",
+                  "access-control-allow-methods: get, post, delete",
+                  "access-control-allow-headers: authorization, content-type",
+                  "access-control-max-age: 600",
+                  "vary: origin",
+                  "cache-control: no-store",
+                  "x-content-type-options: nosniff")
+              .noneMatch(line -> line.contains("*") || line.contains("credentials"));
+        });
+  }
+
+  @Test
+  void pagesThatAreNotAllowedGetNothingAlsoWhereOthersAre() throws Exception {
+    List<String> origins =
+        List.of(
+            "http://app.example",
+            "https://app.example:444",
+            "https://app.example.evil.example",
+            "https://evil.example",
+            "https://app.example/",
+            "null",
+            "*",
+            "https://app.example https://app.example",
+            PAGE + "\r\nOrigin: https://evil.example",
+            PAGE + "\r\nOrigin: " + PAGE);
+    inLab(
+        FrontTest::allowingThePage,
+        lab ->
+            lab.untouchedBy(() -> {
+              for (String origin : origins) {
+                String page = "Origin: " + origin + "\r\nAccess-Control-Request-Method: POST\r\n";
+                for (String method : List.of("OPTIONS", "POST", "DELETE")) {
+                  String headers = page + AUTHORIZED + JSON;
+                  assertThat(lab.raw(request(lab, method, "/mcp", headers, LIVE)))
+                      .as(method + origin)
+                      .startsWith("HTTP/1.1 403 ")
+                      .doesNotContainIgnoringCase("access-control-");
+                }
+              }
+            }));
+  }
+
+  @Test
+  void allowedHostsAreServedUnderTheirPort() throws Exception {
+    inLab(
+        options -> options.withAllowHosts(List.of("Box.local", "proxy.example:8443")),
+        lab -> {
+          for (String host : List.of("box.local:" + lab.port(), "PROXY.example:8443")) {
+            String given = "Host: " + host + "\r\n" + AUTHORIZED;
+            assertThat(lab.raw(hostless("GET", "/scopes", given, ""))).startsWith("HTTP/1.1 200 ");
+          }
+          for (String host :
+              List.of("box.local", "box.local:1", "proxy.example:" + lab.port(), "proxy.example")) {
+            String given = "Host: " + host + "\r\n" + AUTHORIZED;
+            assertThat(lab.raw(hostless("GET", "/scopes", given, ""))).startsWith("HTTP/1.1 403 ");
+          }
+        });
+  }
+
+  @Test
+  void targetThatNamesAnotherHostTouchesNothing() throws Exception {
+    inLab(lab -> {
+      for (String target : List.of("http://evil.example/scopes", "//evil.example/scopes")) {
+        assertThat(lab.raw(rawRequest(lab, "GET", target, ""))).startsWith("HTTP/1.1 403 ");
+      }
+      String own = "http://localhost:" + lab.port() + "/scopes";
+      assertThat(lab.raw(rawRequest(lab, "GET", own, ""))).startsWith("HTTP/1.1 200 ");
     });
   }
 
@@ -976,12 +1143,30 @@ class FrontTest {
   }
 
   @Test
-  void bodyOfAGetIsIgnored() throws Exception {
-    inLab(lab -> {
-      String answer =
-          lab.untouched(() -> lab.raw(rawRequest(lab, "GET", "/mcp?sessionId=s", LIVE)));
-      assertThat(answer).startsWith("HTTP/1.1 200 ");
-    });
+  void bodyWhereNoneIsTakenIsRefusedAndTouchesNothing() throws Exception {
+    inLab(lab ->
+        lab.untouchedBy(() -> {
+          String chunked = "%s %s HTTP/1.1\r\nHost: 127.0.0.1:" + lab.port() + "\r\n" + AUTHORIZED;
+          for (String route :
+              List.of("GET /mcp?sessionId=s", "GET /scopes", "GET /health", "DELETE /sessions/s")) {
+            String[] parts = route.split(" ");
+            for (String answer :
+                List.of(
+                    lab.raw(rawRequest(lab, parts[0], parts[1], LIVE)),
+                    lab.raw(rawRequest(lab, parts[0], parts[1], " ")),
+                    lab.raw(
+                        chunked.formatted(parts[0], parts[1])
+                            + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))) {
+              assertThat(answer)
+                  .as(route)
+                  .startsWith("HTTP/1.1 400 ")
+                  .endsWith("{\"detail\":\"'" + parts[0] + "' takes no body here\"}");
+            }
+          }
+          assertThat(lab.raw(rawRequest(lab, "HEAD", "/mcp", LIVE)))
+              .startsWith("HTTP/1.1 400 ")
+              .endsWith("\r\n\r\n");
+        }));
   }
 
   /// Some of them the JDK's server answers itself, before it asks the front.
@@ -1021,6 +1206,65 @@ class FrontTest {
           assertThat(answers).extracting(Answer::status).containsExactly(429, 429);
           assertThat(answers.getFirst().detail())
               .isEqualTo("the limit of 1 names in a session is reached");
+        });
+  }
+
+  @Test
+  void requestsOverTheLimitAreRefusedAtOnceAndHealthIsNot() throws Exception {
+    inLab(
+        options -> options.withLimits(options.limits().withRequests(2)),
+        lab -> {
+          var first = lab.connecting("a", "fake silent");
+          var second = lab.connecting("b", "fake silent");
+          lab.awaitPhase("a", "initialize");
+          lab.awaitPhase("b", "initialize");
+          for (Answer refused :
+              List.of(
+                  lab.get("/scopes"),
+                  lab.call("a", "echo"),
+                  lab.connecting("c", "fake serves").join())) {
+            assertThat(refused.status()).isEqualTo(429);
+            assertThat(refused.detail()).isEqualTo("2 requests are being served already");
+          }
+          assertThat(lab.raw(request(lab, "GET", "/health", "", ""))).startsWith("HTTP/1.1 200 ");
+          String stranger = lab.raw(request(lab, "GET", "/scopes", "", ""));
+          assertThat(stranger).startsWith("HTTP/1.1 401 ");
+          lab.host.endSession("s");
+          assertThat(List.of(first.join().status(), second.join().status())).containsOnly(409);
+          Answer served = lab.get("/scopes");
+          while (served.status() == 429) { // a place is given back after its answer has come
+            served = lab.get("/scopes");
+          }
+          assertThat(served.status()).isEqualTo(200);
+        });
+  }
+
+  @Test
+  void clientThatDoesNotReadItsAnswerIsCutOffAndNothingOfItIsLeft() throws Exception {
+    var log = new LinkedBlockingQueue<String>();
+    inLoggingLab(
+        log,
+        options ->
+            options.withLimits(options.limits().withWrite(Duration.ofMillis(300)).withRequests(1)),
+        lab -> {
+          lab.connected("x", "fake serves");
+          String body = calling("x", "big").toString();
+          var before = Inventory.take();
+          try (var client = new Socket()) {
+            client.setReceiveBufferSize(64 << 10);
+            client.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), lab.port()));
+            client
+                .getOutputStream()
+                .write(rawRequest(lab, "POST", "/mcp/call", body).getBytes(UTF_8));
+            while (!log.take().contains("it does not read its answer")) {
+              // others are of no interest
+            }
+          }
+          Leftovers left = Leftovers.since(before);
+          while (!left.isEmpty()) { // the JDK's dispatcher closes what is over in its own time
+            left = Leftovers.since(before);
+          }
+          assertThat(text(lab.call("x", "echo").json())).isEqualTo("hello"); // with the only place
         });
   }
 
@@ -1213,63 +1457,80 @@ class FrontTest {
     }
   }
 
+  @Test
+  void limitsAreCheckedByName() {
+    var limits = Front.Limits.defaults();
+    assertThat(limits)
+        .isEqualTo(new Front.Limits(1 << 20, 8 << 10, 100, 64 << 10, Duration.ofSeconds(10), 256));
+    for (int wrong : List.of(Integer.MIN_VALUE, -1, 0, Integer.MAX_VALUE)) {
+      Map.<String, ThrowingCallable>of(
+              "body", () -> limits.withBody(wrong),
+              "target", () -> limits.withHead(wrong, 100, 64 << 10),
+              "headers", () -> limits.withHead(8 << 10, wrong, 64 << 10),
+              "headerBytes", () -> limits.withHead(8 << 10, 100, wrong),
+              "requests", () -> limits.withRequests(wrong))
+          .forEach((name, made) ->
+              assertThatThrownBy(made)
+                  .isInstanceOf(IllegalArgumentException.class)
+                  .hasMessageStartingWith(name + " must be ")
+                  .hasMessageEndingWith(", is " + wrong));
+    }
+    for (Duration wrong :
+        List.of(Duration.ZERO, Duration.ofNanos(1), Duration.ofSeconds(-1), Duration.ofDays(1))) {
+      assertThatThrownBy(() -> limits.withWrite(wrong))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("write must be 1 ms to 10 min, is " + wrong);
+    }
+  }
+
   // Secrets.
 
   @Test
   void assignedValuesComeBackInNoAnswerAndNoLog() throws Exception {
     var log = new ConcurrentLinkedQueue<String>();
-    Handler handler = keeper(log);
-    LOGGER.setLevel(Level.ALL);
-    LOGGER.setUseParentHandlers(false);
-    LOGGER.addHandler(handler);
-    try {
-      inLoggingLab(
-          HostOptions.defaults(),
-          lab -> {
-            String env = "SECRET_WORD=" + SECRET + " ";
-            JsonObject mcp = lab.connected("x", env + "fake serves");
-            assertThat(mcp.string("command"))
-                .isEqualTo("SECRET_WORD=*** " + temp.resolve("fake") + " serves");
-            // It has arrived; what the server itself tells of it is the server's to answer for.
-            assertThat(text(lab.call("x", "env").json())).isEqualTo(SECRET);
-            lab.bodies.removeIf(body ->
-                body.equals("{\"content\":[{\"type\":\"text\",\"text\":\"" + SECRET + "\"}]}"));
-            lab.rows();
-            lab.get("/scopes");
-            lab.get("/scopes?proof=dump");
-            lab.call("x", "unknown");
-            lab.call("x", "die");
-            lab.await("x", ConnectionState.Failed.class::isInstance);
-            lab.rows();
-            lab.disconnect("x");
-            for (String mode : List.of("exits", "refuses", "old", "repeats", "closes")) {
-              lab.connecting("x", env + "fake " + mode).join();
-            }
-            lab.post("/mcp", connect("x", env + "fake silent").with("connectTimeoutMs", 200));
-            for (String refused :
-                List.of(
-                    env + "other serves",
-                    env + "absent",
-                    env + "npx -c id",
-                    env + "'fake",
-                    env,
-                    env + "$",
-                    "LD_PRELOAD=" + SECRET + " fake serves",
-                    "=" + SECRET + " fake serves",
-                    "A-B=" + SECRET + " fake serves",
-                    "A=*** " + env + "fake serves")) {
-              assertThat(lab.post("/mcp", connect("x", refused)).status()).isEqualTo(400);
-            }
-            lab.connected("y", env + "fake stubborn");
-            lab.host.end();
-            assertThat(lab.bodies).hasSizeGreaterThan(20);
-            assertThat(lab.bodies).noneMatch(body -> body.contains(SECRET));
-          });
-    } finally {
-      LOGGER.removeHandler(handler);
-      LOGGER.setUseParentHandlers(true);
-      LOGGER.setLevel(null);
-    }
+    inLoggingLab(
+        log,
+        UnaryOperator.identity(),
+        lab -> {
+          String env = "SECRET_WORD=" + SECRET + " ";
+          JsonObject mcp = lab.connected("x", env + "fake serves");
+          assertThat(mcp.string("command"))
+              .isEqualTo("SECRET_WORD=*** " + temp.resolve("fake") + " serves");
+          // It has arrived; what the server itself tells of it is the server's to answer for.
+          assertThat(text(lab.call("x", "env").json())).isEqualTo(SECRET);
+          lab.bodies.removeIf(body ->
+              body.equals("{\"content\":[{\"type\":\"text\",\"text\":\"" + SECRET + "\"}]}"));
+          lab.rows();
+          lab.get("/scopes");
+          lab.get("/scopes?proof=dump");
+          lab.call("x", "unknown");
+          lab.call("x", "die");
+          lab.await("x", ConnectionState.Failed.class::isInstance);
+          lab.rows();
+          lab.disconnect("x");
+          for (String mode : List.of("exits", "refuses", "old", "repeats", "closes")) {
+            lab.connecting("x", env + "fake " + mode).join();
+          }
+          lab.post("/mcp", connect("x", env + "fake silent").with("connectTimeoutMs", 200));
+          for (String refused :
+              List.of(
+                  env + "other serves",
+                  env + "absent",
+                  env + "npx -c id",
+                  env + "'fake",
+                  env,
+                  env + "$",
+                  "LD_PRELOAD=" + SECRET + " fake serves",
+                  "=" + SECRET + " fake serves",
+                  "A-B=" + SECRET + " fake serves",
+                  "A=*** " + env + "fake serves")) {
+            assertThat(lab.post("/mcp", connect("x", refused)).status()).isEqualTo(400);
+          }
+          lab.connected("y", env + "fake stubborn");
+          lab.host.end();
+          assertThat(lab.bodies).hasSizeGreaterThan(20);
+          assertThat(lab.bodies).noneMatch(body -> body.contains(SECRET));
+        });
     assertThat(log).isNotEmpty().noneMatch(line -> line.contains(SECRET));
   }
 
