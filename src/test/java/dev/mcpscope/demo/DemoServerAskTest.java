@@ -177,9 +177,9 @@ class DemoServerAskTest extends RunningDemoServer {
   @Test
   void responsesToNobodyAreDropped() throws Exception {
     initialize("{'elicitation':{}}");
-    answer("ask-1", "{'action':'decline'}");
+    answer("ask-1", "{'action':'cancel'}"); // nobody has asked yet
     ask(1);
-    answer("ask-2", "{'action':'decline'}");
+    answer("ask-2", "{'action':'cancel'}");
     send(JsonObject.of("jsonrpc", "2.0", "id", 1, "result", JsonObject.EMPTY));
     JsonObject error = JsonObject.of("code", -32700, "message", "what?");
     send(((JsonObject) json("{'jsonrpc':'2.0','id':null}")).with("error", error));
