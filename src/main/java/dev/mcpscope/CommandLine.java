@@ -1,11 +1,14 @@
 package dev.mcpscope;
 
+import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.demo.DemoServer;
 import dev.mcpscope.demo.Tour;
 import dev.mcpscope.front.Front;
+import dev.mcpscope.front.ServersFile;
+import dev.mcpscope.host.ConnectOptions;
 import dev.mcpscope.host.HostListener;
-import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.host.HostReport;
+import dev.mcpscope.host.LimitException;
 import dev.mcpscope.host.McpHost;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -19,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 
 /// The command line: reads the arguments, runs one verb, ends with its exit code.
 public final class CommandLine {
@@ -29,10 +33,16 @@ public final class CommandLine {
       Usage: java --enable-preview -jar mcp-scope.jar [VERB] [OPTION…]
 
         serve         answer HTTP: connect servers, call their tools, disconnect them (the default)
-            --port N        listen on this port; 0 takes a free one              [8484]
-            --host ADDRESS  listen on this address                               [127.0.0.1]
-            --allow LIST    executables that may be started, with commas between
-                            them: names on your PATH, or absolute paths          [npx,uvx]
+            --port N            listen on this port; 0 takes a free one          [8484]
+            --host ADDRESS      listen on this address                           [127.0.0.1]
+            --allow LIST        executables that clients may start, with commas between them:
+                                names on your PATH, or absolute paths; "none" for none
+                                                                                 [npx,uvx]
+            --servers FILE      your own servers, an mcp.json with "mcpServers": connected at the
+                                start in the session "default", and by clients by their names
+            --allow-host LIST   other names by which clients may call this server, such as that of
+                                a proxy: name or name:port
+            --allow-origin LIST pages of other origins that may call it: scheme://host:port
         demo          a guided tour with its own servers; exits 0 if nothing is left of them
         demo-server   the tour's MCP server alone, on stdin and stdout
 
@@ -41,20 +51,24 @@ public final class CommandLine {
       serve prints one line on stdout when it is ready, with the address and the token that every
       request must carry; MCP_SCOPE_TOKEN in the environment sets the token. Whoever has the token
       can start programs as you. SIGTERM and Ctrl-C disconnect everything and end it with 0.
+
+      Budgets and limits of serve, with their defaults and ranges (times as 500ms, 30s, 10m, 1h; bytes
+      as 65536, 64KiB, 16MiB):
+
       """;
 
   private static final String LOG_FORMAT = "java.util.logging.SimpleFormatter.format";
   private static final List<String> VERBS = List.of("serve", "demo", "demo-server");
-  private static final List<String> SERVE_OPTIONS = List.of("--port", "--host", "--allow");
+  private static final List<String> SERVE_OPTIONS =
+      Stream.concat(
+              Stream.of(
+                  "--port", "--host", "--allow", "--servers", "--allow-host", "--allow-origin"),
+              Settings.flags().stream())
+          .toList();
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope");
 
-  /// The arguments are wrong; the message says how.
-  private static final class UsageException extends Exception {
-    private static final long serialVersionUID = 1;
-
-    UsageException(String message) {
-      super(message);
-    }
-  }
+  /// The session of the operator's own servers.
+  private static final String DEFAULT_SESSION = "default";
 
   private CommandLine() {}
 
@@ -82,7 +96,7 @@ public final class CommandLine {
   private static int run(String[] args) throws UsageException, IOException, InterruptedException {
     List<String> words = Arrays.asList(args);
     if (words.contains("--help") || words.contains("-h") || words.equals(List.of("help"))) {
-      System.out.print(HELP);
+      System.out.print(HELP + Settings.help());
       return 0;
     }
     if (words.contains("--version")) {
@@ -163,7 +177,10 @@ public final class CommandLine {
   /// Opens the host and the front, and waits for a signal, which closes both.
   private static int serve(Map<String, String> options)
       throws UsageException, IOException, InterruptedException {
-    Front.Options front = frontOptions(options);
+    Settings settings = Settings.of(options);
+    ServersFile own = servers(options.get("--servers"));
+    Front.Options front =
+        frontOptions(options).withServers(own.servers()).withLimits(settings.front());
     if (!InetAddress.getByName(front.host()).isLoopbackAddress()) {
       System.err.println(
           "mcp-scope: warning: "
@@ -171,7 +188,7 @@ public final class CommandLine {
               + " is no loopback address; whoever reads the token on the network can start programs"
               + " as you");
     }
-    McpHost host = McpHost.open(HostOptions.defaults(), new HostListener() {});
+    McpHost host = McpHost.open(settings.host(), new HostListener() {});
     Front opened;
     try {
       opened = Front.open(front, host);
@@ -183,8 +200,35 @@ public final class CommandLine {
         .addShutdownHook(
             Thread.ofPlatform().name("shutdown").unstarted(() -> shutDown(host, opened)));
     System.out.println("mcp-scope ready " + opened.uri() + "/#token=" + front.token());
+    own.servers()
+        .forEach((name, spec) ->
+            Thread.ofVirtual().name("connect " + name).start(() -> connect(host, name, spec)));
     new CountDownLatch(1).await(); // a signal ends the JVM, and the hook everything else
     return 0;
+  }
+
+  private static ServersFile servers(String file) throws IOException {
+    if (file == null) {
+      return new ServersFile(Map.of(), List.of());
+    }
+    var servers = ServersFile.read(Path.of(file), System.getenv());
+    servers.warnings().forEach(w -> System.err.println("mcp-scope: " + file + ": warning: " + w));
+    return servers;
+  }
+
+  /// Connects one of the operator's own servers, which is nobody else's trouble if it fails. A client
+  /// that was faster is left alone.
+  private static void connect(McpHost host, String name, ServerSpec spec) {
+    String what = DEFAULT_SESSION + "/" + name;
+    try {
+      var options = ConnectOptions.of(host.options().client()).withIfAbsent(true);
+      host.connect(DEFAULT_SESSION, name, spec, options);
+      LOG.log(System.Logger.Level.INFO, "{0} is connected", what);
+    } catch (IOException | LimitException e) {
+      LOG.log(System.Logger.Level.WARNING, "{0} is not connected: {1}", what, e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /// Runs as a shutdown hook, so it prints by itself: loggers are being reset at the same time.
@@ -229,10 +273,10 @@ public final class CommandLine {
     } catch (NumberFormatException e) {
       throw new UsageException("--port must be a number, is " + options.get("--port"));
     }
-    List<String> allow =
-        Arrays.stream(options.getOrDefault("--allow", "npx,uvx").split(","))
-            .map(String::strip)
-            .toList();
+    List<String> allow = list(options.getOrDefault("--allow", "npx,uvx"));
+    if (allow.equals(List.of("none"))) {
+      allow = List.of();
+    }
     for (String program : allow) {
       if (program.isEmpty() || (program.contains("/") && !Path.of(program).isAbsolute())) {
         throw new UsageException(
@@ -243,10 +287,18 @@ public final class CommandLine {
     }
     try {
       return new Front.Options(
-          options.getOrDefault("--host", "127.0.0.1"), port, token(), allow, System.getenv());
+              options.getOrDefault("--host", "127.0.0.1"), port, token(), allow, System.getenv())
+          .withAllowHosts(list(options.getOrDefault("--allow-host", "")))
+          .withAllowOrigins(list(options.getOrDefault("--allow-origin", "")));
     } catch (IllegalArgumentException e) {
       throw new UsageException(e.getMessage());
     }
+  }
+
+  private static List<String> list(String text) {
+    return text.isEmpty()
+        ? List.of()
+        : Arrays.stream(text.split(",", -1)).map(String::strip).toList();
   }
 
   /// 256 random bits, unless the operator has chosen.

@@ -271,7 +271,7 @@ class CommandLineTest {
                     CLASSES,
                     "dev.mcpscope.Main",
                     "demo-server"));
-        assertThat(demo.object("mcp").array("tools").size()).isEqualTo(4);
+        assertThat(demo.object("mcp").array("tools").size()).isEqualTo(6);
         JsonArray sum =
             ok(serving.post(
                     "/mcp/call",

@@ -38,7 +38,7 @@ public final class DemoServer {
           "tools",
           JsonObject.EMPTY,
           "resources",
-          JsonObject.of("subscribe", true, "listChanged", true),
+          JsonObject.of("subscribe", true),
           "prompts",
           JsonObject.EMPTY,
           "completions",
@@ -144,10 +144,10 @@ public final class DemoServer {
           }
         }
         case RpcMessage.Response response -> questions.answered(response); // or it is dropped
-        case RpcMessage.Malformed(var id, _, var problem) -> {
+        case RpcMessage.Malformed(var answered, var asked, var problem) -> {
           var error = new RpcError(RpcError.INVALID_REQUEST, problem);
-          if (!questions.answered(new RpcMessage.Failure(id, error))) {
-            out.fail(Optional.empty(), error);
+          if (!questions.answered(new RpcMessage.Failure(answered, error))) {
+            out.fail(asked, error);
           }
         }
       }

@@ -1,20 +1,14 @@
 package dev.mcpscope.front;
 
-import dev.mcpscope.client.CallOptions;
-import dev.mcpscope.client.CallTimeoutException;
-import dev.mcpscope.client.ClientOptions;
+import com.sun.net.httpserver.Headers;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ConnectionClosedException;
-import dev.mcpscope.client.ConnectionState;
-import dev.mcpscope.client.McpClient;
-import dev.mcpscope.client.McpException;
-import dev.mcpscope.client.ServerInfo;
 import dev.mcpscope.client.ServerSpec;
-import dev.mcpscope.client.Tool;
-import dev.mcpscope.host.ConnectOptions;
 import dev.mcpscope.host.ConnectionStatus;
+import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.host.LimitException;
 import dev.mcpscope.host.McpHost;
+import dev.mcpscope.host.Subscription;
 import dev.mcpscope.host.ThreadDump;
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
@@ -98,27 +92,52 @@ final class Api {
         throws HttpError, IOException, LimitException, InterruptedException;
   }
 
+  /// Answers a request by a stream of events, or says why not before the stream has begun.
+  @FunctionalInterface
+  interface Streaming {
+    void answer(Request request, EventStream out)
+        throws HttpError, IOException, LimitException, InterruptedException;
+  }
+
   /// What a method does on a path.
   ///
   /// @param hasBody whether the request must have a JSON body
-  record Endpoint(boolean hasBody, Action action) {}
+  /// @param action how it is answered in one piece; empty if it cannot be
+  /// @param streaming how it is answered by events; empty if it cannot be
+  record Endpoint(boolean hasBody, Optional<Action> action, Optional<Streaming> streaming) {
+
+    Endpoint(boolean hasBody, Action action) {
+      this(hasBody, Optional.of(action), Optional.empty());
+    }
+
+    /// Returns whether this request is answered by events.
+    boolean streams(Headers request) {
+      return streaming.isPresent() && (action.isEmpty() || EventStream.isWanted(request));
+    }
+  }
 
   private final McpHost host;
-  private final CommandPolicy commands;
+  private final View view;
   private final Map<String, Map<String, Endpoint>> endpoints;
 
-  Api(McpHost host, CommandPolicy commands) {
+  /// @param configured the operator's own servers, by name
+  Api(McpHost host, CommandPolicy commands, Map<String, ServerSpec> configured) {
     this.host = host;
-    this.commands = commands;
+    this.view = new View(configured.values());
+    var connects = new Connects(host, commands, configured, view);
+    var calls = new ToolCalls(host);
     this.endpoints =
         Map.of(
             "/mcp",
             Map.of(
-                "POST", new Endpoint(true, this::connect),
+                "POST", new Endpoint(true, connects::connect),
                 "DELETE", new Endpoint(true, this::disconnect),
                 "GET", new Endpoint(false, this::connections)),
             "/mcp/call",
-            Map.of("POST", new Endpoint(true, this::call)),
+            Map.of(
+                "POST", new Endpoint(true, Optional.of(calls::call), Optional.of(calls::stream))),
+            "/mcp/events",
+            Map.of("GET", new Endpoint(false, Optional.empty(), Optional.of(this::events))),
             SESSIONS,
             Map.of("DELETE", new Endpoint(false, this::endSession)),
             "/scopes",
@@ -141,89 +160,22 @@ final class Api {
           Front.quoted(path) + " takes " + allowed + ", not " + Front.quoted(method),
           Map.of("Allow", allowed));
     }
-    return new Endpoint(endpoint.hasBody(), request -> answered(endpoint.action(), request));
+    return endpoint;
   }
 
-  /// What the host and the body's members throw, as errors of HTTP.
-  private static JsonValue answered(Action action, Request request)
-      throws HttpError, IOException, LimitException, InterruptedException {
-    try {
-      return action.answer(request);
-    } catch (JsonException | IllegalArgumentException e) {
-      throw new HttpError(400, e.getMessage());
-    } catch (LimitException e) {
-      throw new HttpError(429, e.getMessage());
-    } catch (ConnectionClosedException e) {
-      throw new HttpError(e.reason() == CloseReason.HOST_ENDED ? 503 : 409, e.getMessage());
-    }
-  }
-
-  private JsonValue connect(Request request)
-      throws HttpError,
-          JsonException,
-          ConnectionClosedException,
-          LimitException,
-          InterruptedException {
-    String session = request.text("sessionId");
-    String name = request.text("name");
-    String type = request.text("clientType");
-    Map<String, String> headers = headers(request);
-    if (type.equals("streamable-http") || type.equals("sse")) {
-      throw new HttpError(400, "clientType " + type + " is not supported by this version yet");
-    }
-    if (!type.equals("stdio")) {
-      throw new HttpError(
-          400, "clientType must be stdio, streamable-http or sse, is " + Front.quoted(type));
-    }
-    if (!headers.isEmpty()) {
-      throw new HttpError(400, "headers belong to HTTP servers, clientType is stdio");
-    }
-    if (request.has("url")) {
-      throw new HttpError(400, "a url belongs to HTTP servers, clientType is stdio");
-    }
-    for (String later : List.of("ifAbsent", "restart")) {
-      if (request.has(later)) {
-        throw new HttpError(400, later + " is not supported by this version yet");
-      }
-    }
-    ServerSpec spec = spec(request.text("fullCommand"));
-    ClientOptions options = host.options().client();
-    Optional<Duration> timeout = request.millis("connectTimeoutMs");
-    if (timeout.isPresent()) {
-      options = options.withConnectTimeout(timeout.get());
-    }
-    try {
-      return JsonObject.of(
-          "success",
-          true,
-          "mcp",
-          json(host.connect(session, name, spec, ConnectOptions.of(options))));
-    } catch (ConnectionClosedException e) {
-      throw e;
-    } catch (McpException e) {
-      throw new HttpError(400, "could not connect: " + e.getMessage());
-    }
-  }
-
-  private static Map<String, String> headers(Request request) throws HttpError {
-    try {
-      return HeaderPolicy.checked(request.body().get("headers"));
-    } catch (RefusedException e) {
-      throw new HttpError(400, e.getMessage());
-    }
-  }
-
-  private ServerSpec spec(String fullCommand) throws HttpError {
-    try {
-      CommandPolicy.Command command = commands.parse(fullCommand);
-      if (command.environment().containsValue("***")) {
-        throw new HttpError(
-            400, "an environment value is '***', which stands for a secret; send the secret");
-      }
-      return new ServerSpec.Stdio(command.argv(), command.environment(), Optional.empty());
-    } catch (RefusedException e) {
-      throw new HttpError(400, e.getMessage());
-    }
+  /// What the host and the body's members throw, as an error of HTTP.
+  ///
+  /// @return null for what is none
+  static HttpError error(Exception e) {
+    return switch (e) {
+      case HttpError error -> error;
+      case JsonException wrong -> new HttpError(400, wrong.getMessage());
+      case IllegalArgumentException wrong -> new HttpError(400, wrong.getMessage());
+      case LimitException limit -> new HttpError(429, limit.getMessage());
+      case ConnectionClosedException closed ->
+          new HttpError(closed.reason() == CloseReason.HOST_ENDED ? 503 : 409, closed.getMessage());
+      default -> null;
+    };
   }
 
   private JsonValue disconnect(Request request)
@@ -233,59 +185,38 @@ final class Api {
   }
 
   private JsonValue connections(Request request) throws HttpError {
-    String session =
-        request
-            .parameter("sessionId")
-            .orElseThrow(() -> new HttpError(400, "the parameter sessionId is missing"));
+    String session = session(request);
     List<ConnectionStatus> statuses = host.statuses(session).orElseThrow(() -> noSession(session));
     return JsonObject.of(
-        "sessionId", session, "connections", statuses.stream().map(Api::json).toList());
+        "sessionId", session, "connections", statuses.stream().map(view::row).toList());
   }
 
-  private JsonValue call(Request request)
-      throws HttpError, JsonException, InterruptedException, ConnectionClosedException {
-    String session = request.text("sessionId");
-    String name = request.text("name");
-    String tool = request.text("tool");
-    JsonObject arguments = request.body().optionalObject("arguments").orElse(JsonObject.EMPTY);
-    CallOptions call = CallOptions.defaults();
-    Optional<Duration> timeout = request.millis("timeoutMs");
-    if (timeout.isPresent()) {
-      call = call.withTimeout(timeout.get());
-    }
-    McpClient client = client(session, name);
-    try {
-      return client.callTool(tool, arguments.members(), call).json();
-    } catch (UnsupportedOperationException e) {
-      throw new HttpError(400, e.getMessage());
-    } catch (ConnectionClosedException e) {
-      throw e;
-    } catch (CallTimeoutException e) {
-      throw new HttpError(504, e.getMessage());
-    } catch (McpException e) { // the server was lost, broke the protocol, or answered an error
-      throw new HttpError(502, e.getMessage());
-    }
+  private static String session(Request request) throws HttpError {
+    return request
+        .parameter("sessionId")
+        .orElseThrow(() -> new HttpError(400, "the parameter sessionId is missing"));
   }
 
-  private McpClient client(String session, String name) throws HttpError {
-    if (host.statuses(session).isEmpty()) {
-      throw noSession(session);
+  /// Tells what happens in a session, until it ends or the client has gone.
+  private void events(Request request, EventStream out)
+      throws HttpError, IOException, LimitException, InterruptedException {
+    try (Subscription subscription = host.subscribe(session(request))) {
+      out.begin();
+      while (!subscription.isOver()) {
+        Optional<HostEvent> event = subscription.next(out.heartbeat());
+        if (event.isPresent()) {
+          View.Streamed streamed = view.event(event.get());
+          out.send(streamed.name(), streamed.data());
+        } else if (!subscription.isOver()) {
+          out.beat();
+        }
+      }
+      out.send("end", JsonObject.EMPTY);
     }
-    Optional<ConnectionState> state = host.status(session, name).map(ConnectionStatus::state);
-    String what = Front.quoted(name) + " in session " + Front.quoted(session);
-    return switch (state.orElse(null)) {
-      case ConnectionState.Connected(var client, _) -> client;
-      case ConnectionState.Connecting _ -> throw new HttpError(409, what + " is still connecting");
-      case ConnectionState.Closing(var reason) ->
-          throw new HttpError(404, what + " is being closed: " + reason);
-      case ConnectionState.Closed _ -> throw new HttpError(404, what + " is not connected");
-      case ConnectionState.Failed(var cause, _) ->
-          throw new HttpError(404, what + " is not connected any more: " + cause.getMessage());
-      case null -> throw new HttpError(404, what + " is not connected");
-    };
+    out.end();
   }
 
-  private static HttpError noSession(String session) {
+  static HttpError noSession(String session) {
     return new HttpError(404, "there is no session " + Front.quoted(session));
   }
 
@@ -327,52 +258,6 @@ final class Api {
         "name",
         "connection/" + status.session() + "/" + status.name() + "#" + status.generation(),
         "status",
-        word(status.state()));
-  }
-
-  private static String word(ConnectionState state) {
-    return switch (state) {
-      case ConnectionState.Connecting _ -> "connecting";
-      case ConnectionState.Connected _ -> "connected";
-      case ConnectionState.Closing _ -> "closing";
-      case ConnectionState.Closed _ -> "closed";
-      case ConnectionState.Failed _ -> "failed";
-    };
-  }
-
-  /// A connection as clients see it. The names of the reference system's own answer come first.
-  private static JsonObject json(ConnectionStatus status) {
-    ServerSpec.Stdio spec = (ServerSpec.Stdio) status.spec();
-    JsonObject json =
-        JsonObject.of(
-            "name",
-            status.name(),
-            "tools",
-            JsonArray.EMPTY,
-            "clientType",
-            "stdio",
-            "command",
-            new CommandPolicy.Command(spec.command(), spec.environment()).display(),
-            "url",
-            null,
-            "headers",
-            null,
-            "status",
-            word(status.state()),
-            "generation",
-            status.generation());
-    return switch (status.state()) {
-      case ConnectionState.Connected(var client, var tools) -> {
-        ServerInfo server = client.server();
-        yield json.with("tools", tools.stream().map(Tool::json).toList())
-            .with("protocolVersion", server.protocolVersion())
-            .with("serverInfo", server.json().get("serverInfo"));
-      }
-      case ConnectionState.Connecting(var phase) -> json.with("phase", phase);
-      case ConnectionState.Closing(var reason) -> json.with("reason", reason);
-      case ConnectionState.Closed(_, var report) -> json.with("report", report.json());
-      case ConnectionState.Failed(var cause, var report) ->
-          json.with("failure", cause.getMessage()).with("report", report.json());
-    };
+        View.word(status.state()));
   }
 }

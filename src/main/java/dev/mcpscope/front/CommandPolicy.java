@@ -23,6 +23,8 @@ import java.util.stream.Stream;
 /// is that a command says what it runs: a package by its name, not a shell, and nothing that an
 /// option, a variable or a file puts in its place. Arguments of other executables are free.
 final class CommandPolicy {
+  /// What is shown for a secret.
+  static final String HIDDEN = "***";
 
   /// Variables that make a loader, an interpreter or a runner take other code or configuration; in
   /// any case, as npm reads its own. `HOME` and `PREFIX` lead npm to files that name its shell.
@@ -98,7 +100,7 @@ final class CommandPolicy {
     /// assigned value is `***`. Arguments are shown, so secrets belong in assignments.
     String display() {
       return Stream.concat(
-              environment.keySet().stream().map(name -> name + "=***"),
+              environment.keySet().stream().map(name -> name + "=" + HIDDEN),
               argv.stream().map(Command::quoted))
           .collect(Collectors.joining(" "));
     }

@@ -1,6 +1,7 @@
 package dev.mcpscope.front;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.McpHost;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -8,6 +9,8 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -71,6 +74,8 @@ public final class Front implements AutoCloseable {
   ///     out
   /// @param allowOrigins the foreign pages that may use this server from a browser, as
   ///     `scheme://host` or `scheme://host:port`
+  /// @param servers the operator's own servers, which clients may connect by these names, whatever
+  ///     they run
   /// @param limits what a request may cost
   public record Options(
       String host,
@@ -80,6 +85,7 @@ public final class Front implements AutoCloseable {
       Map<String, String> environment,
       Collection<String> allowHosts,
       Collection<String> allowOrigins,
+      Map<String, ServerSpec> servers,
       Limits limits) {
 
     /// Checks the ranges, and the allowed hosts and origins, which are kept in lower case.
@@ -93,6 +99,7 @@ public final class Front implements AutoCloseable {
       allow = List.copyOf(allow);
       allowHosts = Gate.checkedHosts(allowHosts);
       allowOrigins = Gate.checkedOrigins(allowOrigins);
+      servers = Collections.unmodifiableMap(new LinkedHashMap<>(servers));
     }
 
     /// Allows no host and no origin but the front's own, and has the default limits.
@@ -102,22 +109,32 @@ public final class Front implements AutoCloseable {
         String token,
         Collection<String> allow,
         Map<String, String> environment) {
-      this(host, port, token, allow, environment, List.of(), List.of(), Limits.defaults());
+      this(
+          host, port, token, allow, environment, List.of(), List.of(), Map.of(), Limits.defaults());
     }
 
     /// Returns the same with these hosts.
     public Options withAllowHosts(Collection<String> hosts) {
-      return new Options(host, port, token, allow, environment, hosts, allowOrigins, limits);
+      return new Options(
+          host, port, token, allow, environment, hosts, allowOrigins, servers, limits);
     }
 
     /// Returns the same with these origins.
     public Options withAllowOrigins(Collection<String> origins) {
-      return new Options(host, port, token, allow, environment, allowHosts, origins, limits);
+      return new Options(
+          host, port, token, allow, environment, allowHosts, origins, servers, limits);
     }
 
     /// Returns the same with these limits.
     public Options withLimits(Limits limits) {
-      return new Options(host, port, token, allow, environment, allowHosts, allowOrigins, limits);
+      return new Options(
+          host, port, token, allow, environment, allowHosts, allowOrigins, servers, limits);
+    }
+
+    /// Returns the same with these servers of the operator's own.
+    public Options withServers(Map<String, ServerSpec> servers) {
+      return new Options(
+          host, port, token, allow, environment, allowHosts, allowOrigins, servers, limits);
     }
 
     /// Without the token and the environment.
@@ -138,12 +155,23 @@ public final class Front implements AutoCloseable {
   ///     times as long for the whole of it; beyond it cut off; default 10 s
   /// @param requests how many are served at the same time, 1 to 10,000; beyond it 429; default 256.
   ///     `/health` and those that are refused before they are looked at are not counted
+  /// @param streams how many streams of events are served at the same time, 1 to 10,000, which do not
+  ///     count as requests; beyond it 429; default 128
+  /// @param heartbeat after how much silence a stream shows that it lives, 10 ms to 10 min; default
+  ///     15 s
   public record Limits(
-      int body, int target, int headers, int headerBytes, Duration write, int requests) {
+      int body,
+      int target,
+      int headers,
+      int headerBytes,
+      Duration write,
+      int requests,
+      int streams,
+      Duration heartbeat) {
     private static final int MOST_TARGET = 32 << 10;
     private static final int MOST_HEADERS = 400;
     private static final int MOST_HEADER_BYTES = 96 << 10;
-    private static final Duration MOST_WRITE = Duration.ofMinutes(10);
+    private static final Duration MOST_TIME = Duration.ofMinutes(10);
 
     /// Checks each value by name.
     public Limits {
@@ -151,10 +179,17 @@ public final class Front implements AutoCloseable {
       check("target", target, 256, MOST_TARGET);
       check("headers", headers, 16, MOST_HEADERS);
       check("headerBytes", headerBytes, 1 << 10, MOST_HEADER_BYTES);
-      if (write.compareTo(Duration.ofMillis(1)) < 0 || write.compareTo(MOST_WRITE) > 0) {
-        throw new IllegalArgumentException("write must be 1 ms to 10 min, is " + write);
-      }
+      check("write", write, 1);
       check("requests", requests, 1, 10_000);
+      check("streams", streams, 1, 10_000);
+      check("heartbeat", heartbeat, 10);
+    }
+
+    private static void check(String name, Duration value, int leastMs) {
+      if (value.compareTo(Duration.ofMillis(leastMs)) < 0 || value.compareTo(MOST_TIME) > 0) {
+        throw new IllegalArgumentException(
+            name + " must be " + leastMs + " ms to 10 min, is " + value);
+      }
     }
 
     private static void check(String name, int value, int least, int most) {
@@ -166,27 +201,40 @@ public final class Front implements AutoCloseable {
 
     /// Returns the defaults.
     public static Limits defaults() {
-      return new Limits(1 << 20, 8 << 10, 100, 64 << 10, Duration.ofSeconds(10), 256);
+      return new Limits(
+          1 << 20,
+          8 << 10,
+          100,
+          64 << 10,
+          Duration.ofSeconds(10),
+          256,
+          128,
+          Duration.ofSeconds(15));
     }
 
     /// Returns the same with this longest body.
     public Limits withBody(int bytes) {
-      return new Limits(bytes, target, headers, headerBytes, write, requests);
+      return new Limits(bytes, target, headers, headerBytes, write, requests, streams, heartbeat);
     }
 
     /// Returns the same with these limits of a request's head.
     public Limits withHead(int target, int headers, int headerBytes) {
-      return new Limits(body, target, headers, headerBytes, write, requests);
+      return new Limits(body, target, headers, headerBytes, write, requests, streams, heartbeat);
     }
 
     /// Returns the same with this time to read 64 KiB.
     public Limits withWrite(Duration time) {
-      return new Limits(body, target, headers, headerBytes, time, requests);
+      return new Limits(body, target, headers, headerBytes, time, requests, streams, heartbeat);
     }
 
     /// Returns the same with this many requests at the same time.
     public Limits withRequests(int count) {
-      return new Limits(body, target, headers, headerBytes, write, count);
+      return new Limits(body, target, headers, headerBytes, write, count, streams, heartbeat);
+    }
+
+    /// Returns the same with this many streams at the same time, and this heartbeat for each.
+    public Limits withStreams(int count, Duration heartbeat) {
+      return new Limits(body, target, headers, headerBytes, write, requests, count, heartbeat);
     }
   }
 
@@ -202,7 +250,9 @@ public final class Front implements AutoCloseable {
     int port = server.getAddress().getPort();
     this.uri = URI.create("http://" + Gate.bracketed(options.host()) + ":" + port);
     var commands = new CommandPolicy(options.allow(), options.environment());
-    this.handler = new Requests(new Gate(options, port), options.limits(), new Api(host, commands));
+    this.handler =
+        new Requests(
+            new Gate(options, port), options.limits(), new Api(host, commands, options.servers()));
     server.setExecutor(requests);
     server.createContext("/", handler);
     server.start();

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.net.URI;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Semaphore;
 
 /// Serves each request: the checks in their order, the endpoint, the answer or the error.
@@ -24,6 +25,7 @@ final class Requests implements HttpHandler {
   private final Intake intake;
   private final Api api;
   private final Semaphore places;
+  private final Semaphore streams;
   private volatile boolean refusing;
 
   Requests(Gate gate, Front.Limits limits, Api api) {
@@ -32,6 +34,7 @@ final class Requests implements HttpHandler {
     this.intake = new Intake(limits);
     this.api = api;
     this.places = new Semaphore(limits.requests());
+    this.streams = new Semaphore(limits.streams());
   }
 
   /// An answer that is ready to be sent.
@@ -49,21 +52,32 @@ final class Requests implements HttpHandler {
     }
   }
 
+  /// A stream that has begun cannot be answered by anything else.
+  private static final class BrokenStream extends IOException {
+    private static final long serialVersionUID = 1;
+
+    BrokenStream(Exception cause) {
+      super(cause);
+    }
+  }
+
   /// A request's place among those that are served at the same time, if it has taken one.
   private final class Place implements AutoCloseable {
-    private boolean taken;
+    private Semaphore taken;
 
-    void take() throws HttpError {
-      taken = places.tryAcquire();
-      if (!taken) {
-        throw new HttpError(429, limits.requests() + " requests are being served already");
+    /// Takes one of these places, instead of the one that it has, if any.
+    void take(Semaphore of, String what, int most) throws HttpError {
+      if (!of.tryAcquire()) {
+        throw new HttpError(429, most + " " + what + " are being served already");
       }
+      close();
+      taken = of;
     }
 
     @Override
     public void close() {
-      if (taken) {
-        places.release();
+      if (taken != null) {
+        taken.release();
       }
     }
   }
@@ -81,8 +95,14 @@ final class Requests implements HttpHandler {
   public void handle(HttpExchange exchange) throws IOException {
     var reply = new Reply(exchange, limits.write());
     try (var place = new Place()) {
-      Answer answer = answered(exchange, place);
       Headers headers = exchange.getResponseHeaders();
+      headers.set("Cache-Control", "no-store");
+      headers.set("X-Content-Type-Options", "nosniff");
+      Optional<Answer> whole = answered(exchange, place, reply);
+      if (whole.isEmpty()) {
+        return; // it was a stream
+      }
+      Answer answer = whole.get();
       if (!Intake.discard(exchange)) {
         headers.set("Connection", "close");
       }
@@ -90,8 +110,6 @@ final class Requests implements HttpHandler {
       if (answer.body().length > 0) {
         headers.set("Content-Type", "application/json");
       }
-      headers.set("Cache-Control", "no-store");
-      headers.set("X-Content-Type-Options", "nosniff");
       reply.send(answer.status(), answer.body());
     } catch (Exception | Error e) {
       boolean gone = e instanceof IOException || e instanceof InterruptedException;
@@ -101,32 +119,39 @@ final class Requests implements HttpHandler {
     }
   }
 
-  private Answer answered(HttpExchange exchange, Place place) {
+  private Optional<Answer> answered(HttpExchange exchange, Place place, Reply reply)
+      throws BrokenStream {
     gate.foreignOrigin(exchange.getRequestHeaders())
         .ifPresent(origin -> {
           exchange.getResponseHeaders().set("Access-Control-Allow-Origin", origin);
           exchange.getResponseHeaders().set("Vary", "Origin");
         });
     try {
-      return answer(exchange, place);
-    } catch (HttpError e) {
-      return Answer.of(e);
+      return answer(exchange, place, reply);
+    } catch (BrokenStream e) {
+      throw e;
     } catch (InterruptedException e) {
-      return Answer.of(shuttingDown());
+      return Optional.of(Answer.of(shuttingDown()));
     } catch (Exception | Error e) {
-      LOG.log(Level.ERROR, "a request failed", e);
-      return Answer.of(new HttpError(500, "a defect of mcp-scope; its log has the details"));
+      HttpError error = e instanceof Exception exception ? Api.error(exception) : null;
+      if (error == null) {
+        LOG.log(Level.ERROR, "a request failed", e);
+        error = new HttpError(500, "a defect of mcp-scope; its log has the details");
+      }
+      return Optional.of(Answer.of(error));
     }
   }
 
-  private Answer answer(HttpExchange exchange, Place place) throws Exception {
+  /// Empty when the answer was a stream, and has ended.
+  private Optional<Answer> answer(HttpExchange exchange, Place place, Reply reply)
+      throws Exception {
     Headers headers = exchange.getRequestHeaders();
     URI target = exchange.getRequestURI();
     String method = exchange.getRequestMethod();
     intake.checkHead(target, headers);
     gate.checkOrigin(target, headers);
     if (gate.isPreflight(method, headers)) {
-      return new Answer(204, Gate.PREFLIGHT, new byte[0]);
+      return Optional.of(new Answer(204, Gate.PREFLIGHT, new byte[0]));
     }
     boolean health = target.getPath().equals("/health");
     if (!health) {
@@ -143,10 +168,22 @@ final class Requests implements HttpHandler {
       throw shuttingDown();
     }
     if (!health) {
-      place.take(); // after the token: strangers take nobody's place
+      place.take(
+          places, "requests", limits.requests()); // after the token: strangers take nobody's place
     }
     JsonObject body = endpoint.hasBody() ? intake.body(exchange) : JsonObject.EMPTY;
-    return Answer.of(endpoint.action().answer(new Api.Request(target, body)));
+    var request = new Api.Request(target, body);
+    if (!endpoint.streams(headers)) {
+      return Optional.of(Answer.of(endpoint.action().orElseThrow().answer(request)));
+    }
+    place.take(streams, "streams", limits.streams());
+    var out = new EventStream(exchange.getResponseHeaders(), reply, limits.heartbeat());
+    try {
+      endpoint.streaming().orElseThrow().answer(request, out);
+      return Optional.empty();
+    } catch (Exception e) {
+      throw out.isBegun() ? new BrokenStream(e) : e;
+    }
   }
 
   private static HttpError shuttingDown() {

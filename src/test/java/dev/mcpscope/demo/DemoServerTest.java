@@ -49,7 +49,7 @@ class DemoServerTest extends RunningDemoServer {
     assertThat(result.object("capabilities").members().keySet())
         .containsExactly("tools", "resources", "prompts", "completions", "logging");
     assertThat(result.object("capabilities").object("resources"))
-        .isEqualTo(JsonObject.of("subscribe", true, "listChanged", true));
+        .isEqualTo(JsonObject.of("subscribe", true));
     assertThat(result.object("serverInfo").string("name")).isEqualTo("mcp-scope-demo");
     assertThat(result(request(2, "ping", JsonObject.EMPTY))).isEqualTo(JsonObject.EMPTY);
   }

@@ -635,10 +635,10 @@ class FrontTest {
         new Refused("{" + live + "\"clientType\": \"ftp\\u001b\"}", "is 'ftp?'"),
         new Refused("{" + live + "\"clientType\": \"sse\"}", "not supported"),
         new Refused("{" + live + "\"clientType\": \"streamable-http\"}", "not supported"),
-        new Refused("{" + stdio + "\"url\": \"http://x/\"}", "a url belongs to HTTP servers"),
+        new Refused("{" + stdio + "\"url\": \"http://x/\"}", "clientType stdio takes no url"),
         new Refused("{" + stdio + "\"url\": null, \"headers\": {}}", "fullCommand"),
-        refused("fake serves", "\"url\": \"\"", "a url belongs to HTTP servers"),
-        refused("fake serves", "\"headers\": {\"X\": \"y\"}", "headers belong to HTTP servers"),
+        refused("fake serves", "\"url\": \"\"", "clientType stdio takes no url"),
+        refused("fake serves", "\"headers\": {\"X\": \"y\"}", "clientType stdio takes no headers"),
         refused(
             "fake serves", "\"headers\": []", "headers must be an object of strings, is an array"),
         refused("fake serves", "\"headers\": {\"Host\": \"x\"}", "'Host' is set by the connection"),
@@ -651,8 +651,10 @@ class FrontTest {
             "'a b' is no name"),
         new Refused("{" + stdio + "\"fullCommand\": 1}", "fullCommand"),
         new Refused("{" + stdio + "\"fullCommand\": [\"fake\"]}", "fullCommand"),
-        refused("fake serves", "\"ifAbsent\": true", "ifAbsent is not supported"),
-        refused("fake serves", "\"restart\": \"on-crash\"", "restart is not supported"),
+        refused("fake serves", "\"ifAbsent\": \"yes\"", "ifAbsent"),
+        refused("fake serves", "\"restart\": true", "restart"),
+        refused("fake serves", "\"restart\": \"always\"", "restart must be never or on-crash"),
+        new Refused("{" + live + "\"clientType\": \"configured\"}", "no configured server 'live'"),
         refused("fake serves", "\"connectTimeoutMs\": 0", "must be 1 to 600000, is 0"),
         refused("fake serves", "\"connectTimeoutMs\": 600001", "must be 1 to 600000, is 600001"),
         refused("fake serves", "\"connectTimeoutMs\": \"1\"", "connectTimeoutMs"),
@@ -681,8 +683,8 @@ class FrontTest {
         refused("PATH=/tmp fake serves", "", "PATH may not be set"),
         refused("MCP_SCOPE_CONNECTION=x fake serves", "", "MCP_SCOPE_CONNECTION may not be set"),
         refused("1A=x fake serves", "", "'1A' is no name for a variable"),
-        refused("TOKEN=*** fake serves", "", "stands for a secret"),
-        refused("A=b TOKEN='***' fake serves", "", "stands for a secret"));
+        refused("TOKEN=*** fake serves", "", "stands for a value that is held already"),
+        refused("A=b TOKEN='***' fake serves", "", "stands for a value that is held already"));
   }
 
   private static Refused refused(String command, String more, String detail) {
@@ -1461,7 +1463,16 @@ class FrontTest {
   void limitsAreCheckedByName() {
     var limits = Front.Limits.defaults();
     assertThat(limits)
-        .isEqualTo(new Front.Limits(1 << 20, 8 << 10, 100, 64 << 10, Duration.ofSeconds(10), 256));
+        .isEqualTo(
+            new Front.Limits(
+                1 << 20,
+                8 << 10,
+                100,
+                64 << 10,
+                Duration.ofSeconds(10),
+                256,
+                128,
+                Duration.ofSeconds(15)));
     for (int wrong : List.of(Integer.MIN_VALUE, -1, 0, Integer.MAX_VALUE)) {
       Map.<String, ThrowingCallable>of(
               "body", () -> limits.withBody(wrong),

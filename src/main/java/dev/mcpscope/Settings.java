@@ -1,0 +1,257 @@
+package dev.mcpscope;
+
+import dev.mcpscope.client.ClientFeatures;
+import dev.mcpscope.client.ClientOptions;
+import dev.mcpscope.front.Front;
+import dev.mcpscope.host.HostOptions;
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.transport.CloseBudget;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/// The budgets and limits of `serve`: one flag for each, with its unit, its range and its default,
+/// which is that of the record it goes to. Nothing is unlimited: where zero is in the range, it means
+/// not to wait.
+final class Settings {
+
+  private enum Unit {
+    TIME("500ms, 30s, 10m or 1h"),
+    BYTES("65536, 64KiB or 16MiB"),
+    COUNT("a whole number");
+
+    final String examples;
+
+    Unit(String examples) {
+      this.examples = examples;
+    }
+  }
+
+  /// A flag; times are in milliseconds here.
+  private record Setting(
+      String flag, Unit unit, long least, long most, long byDefault, String help) {
+
+    long parse(String text) throws UsageException {
+      Matcher matcher = VALUE.matcher(text);
+      Long factor = matcher.matches() ? FACTORS.get(unit).get(matcher.group("unit")) : null;
+      if (factor == null) {
+        throw new UsageException(flag + " must be " + unit.examples + ", is '" + text + "'");
+      }
+      long value = Long.parseLong(matcher.group("number")) * factor;
+      if (value < least || value > most) {
+        throw new UsageException(
+            "%s must be %s to %s, is %s".formatted(flag, shown(least), shown(most), text));
+      }
+      return value;
+    }
+
+    String shown(long value) {
+      return switch (unit) {
+        case TIME ->
+            value % 60_000 == 0 && value > 0
+                ? value / 60_000 + "m"
+                : value % 1_000 == 0 ? value / 1_000 + "s" : value + "ms";
+        case BYTES ->
+            value % (1 << 20) == 0
+                ? (value >> 20) + "MiB"
+                : value % (1 << 10) == 0 ? (value >> 10) + "KiB" : value + "";
+        case COUNT -> value + "";
+      };
+    }
+  }
+
+  /// Up to twelve digits: with the largest unit that is far from what a long holds.
+  private static final Pattern VALUE = Pattern.compile("(?<number>[0-9]{1,12})(?<unit>[A-Za-z]*)");
+
+  private static final Map<Unit, Map<String, Long>> FACTORS =
+      Map.of(
+          Unit.TIME, Map.of("ms", 1L, "s", 1_000L, "m", 60_000L, "h", 3_600_000L),
+          Unit.BYTES, Map.of("", 1L, "KiB", 1L << 10, "MiB", 1L << 20),
+          Unit.COUNT, Map.of("", 1L));
+
+  private static final long HOUR = 3_600_000;
+  private static final long STEP = 7_000; // what all steps of a close may take together
+
+  private static final HostOptions HOST = HostOptions.defaults();
+  private static final ClientOptions CLIENT = HOST.client();
+  private static final ClientOptions.Limits SERVER = CLIENT.limits();
+  private static final Front.Limits FRONT = Front.Limits.defaults();
+
+  private static final List<Setting> ALL =
+      List.of(
+          time("--connect-timeout", 1, HOUR, CLIENT.connectTimeout(), "to connect a server"),
+          time("--call-timeout", 1, HOUR, CLIENT.callTimeout(), "for a call without progress"),
+          time("--call-maximum", 1, 24 * HOUR, CLIENT.callMaximum(), "for a call with progress"),
+          time("--exit-timeout", 0, STEP, CLIENT.close().exit(), "to exit when its input ends"),
+          time("--terminate-timeout", 0, STEP, CLIENT.close().terminate(), "to end at SIGTERM"),
+          time("--kill-timeout", 0, STEP, CLIENT.close().kill(), "to be gone at SIGKILL"),
+          time("--close-timeout", 1_000, 60_000, HOST.close(), "to end them all"),
+          time("--session-idle", 1, 24 * HOUR, HOST.sessionIdle(), "a session lives without use"),
+          time("--restart-first", 1, HOUR, HOST.restart().first(), "before the first restart"),
+          time("--restart-most", 1, HOUR, HOST.restart().most(), "before any restart"),
+          count("--restart-attempts", 1, 1_000, HOST.restart().attempts(), "restarts in a row"),
+          count("--sessions", 1, 1_000_000, HOST.sessions(), "sessions"),
+          count("--connections", 1, 1_000_000, HOST.connections(), "connections"),
+          count(
+              "--session-connections", 1, 10_000, HOST.connectionsPerSession(), "names a session"),
+          count(
+              "--session-streams",
+              1,
+              10_000,
+              HOST.subscriptionsPerSession(),
+              "streams of events a session"),
+          bytes("--message-bytes", 1 << 10, 1 << 30, SERVER.message().maxBytes(), "a message"),
+          count("--json-depth", 8, 512, SERVER.message().maxDepth(), "levels of JSON"),
+          bytes("--stderr-bytes", 1 << 10, 16 << 20, SERVER.stderrBytes(), "kept of stderr"),
+          bytes("--event-bytes", 1 << 10, 16 << 20, SERVER.eventBytes(), "a notification"),
+          count("--pages", 1, 1_000_000, SERVER.pages(), "pages of a list"),
+          count("--items", 1, 1_000_000, SERVER.items(), "tools of a server"),
+          count("--server-requests", 1, 100_000, SERVER.serverRequests(), "open requests of one"),
+          count("--requests", 1, 10_000, FRONT.requests(), "HTTP requests at once"),
+          count("--streams", 1, 10_000, FRONT.streams(), "HTTP streams at once"),
+          bytes("--body-bytes", 1 << 10, 64 << 20, FRONT.body(), "an HTTP body"),
+          bytes("--target-bytes", 256, 32 << 10, FRONT.target(), "an HTTP request target"),
+          bytes("--header-bytes", 1 << 10, 96 << 10, FRONT.headerBytes(), "HTTP headers in all"),
+          count("--headers", 16, 400, FRONT.headers(), "HTTP headers"),
+          time("--write-timeout", 1, 600_000, FRONT.write(), "for a client to read 64 KiB"),
+          time("--heartbeat", 10, 600_000, FRONT.heartbeat(), "between signs of life in a stream"));
+
+  private static Setting time(
+      String flag, long leastMs, long mostMs, Duration byDefault, String help) {
+    return new Setting(flag, Unit.TIME, leastMs, mostMs, byDefault.toMillis(), help);
+  }
+
+  private static Setting bytes(String flag, long least, long most, long byDefault, String help) {
+    return new Setting(flag, Unit.BYTES, least, most, byDefault, help);
+  }
+
+  private static Setting count(String flag, long least, long most, long byDefault, String help) {
+    return new Setting(flag, Unit.COUNT, least, most, byDefault, help);
+  }
+
+  private final Map<String, Long> values = new HashMap<>();
+
+  /// Reads the flags that are among these options; others are for somebody else.
+  ///
+  /// @throws UsageException naming the flag, what it takes and what it was given
+  static Settings of(Map<String, String> options) throws UsageException {
+    var settings = new Settings();
+    for (Setting setting : ALL) {
+      String given = options.get(setting.flag());
+      settings.values.put(
+          setting.flag(), given == null ? setting.byDefault() : setting.parse(given));
+    }
+    settings.checkNested();
+    return settings;
+  }
+
+  /// Returns the names of all flags.
+  static List<String> flags() {
+    return ALL.stream().map(Setting::flag).toList();
+  }
+
+  /// Returns a line for each flag.
+  static String help() {
+    return ALL.stream()
+        .map(s ->
+            "      %-22s %-36s [%s]  %s to %s%n"
+                .formatted(
+                    s.flag(),
+                    s.help(),
+                    s.shown(s.byDefault()),
+                    s.shown(s.least()),
+                    s.shown(s.most())))
+        .collect(Collectors.joining());
+  }
+
+  /// A budget that lies in another one has to fit into it.
+  private void checkNested() throws UsageException {
+    long steps = STEP - CLIENT.close().callback().toMillis();
+    if (get("--exit-timeout") + get("--terminate-timeout") + get("--kill-timeout") > steps) {
+      throw new UsageException(
+          "--exit-timeout, --terminate-timeout and --kill-timeout must be "
+              + steps
+              + " ms or less together");
+    }
+    atMost("--call-timeout", "--call-maximum");
+    atMost("--restart-first", "--restart-most");
+  }
+
+  private void atMost(String inner, String outer) throws UsageException {
+    if (get(inner) > get(outer)) {
+      throw new UsageException(inner + " must not be more than " + outer);
+    }
+  }
+
+  private long get(String flag) {
+    return values.get(flag);
+  }
+
+  private int size(String flag) {
+    return Math.toIntExact(get(flag));
+  }
+
+  private Duration time(String flag) {
+    return Duration.ofMillis(get(flag));
+  }
+
+  /// Returns the host's part.
+  HostOptions host() {
+    return new HostOptions(
+        client(),
+        size("--sessions"),
+        size("--connections"),
+        size("--session-connections"),
+        size("--session-streams"),
+        time("--session-idle"),
+        time("--close-timeout"),
+        new HostOptions.RestartBudget(
+            time("--restart-first"),
+            time("--restart-most"),
+            size("--restart-attempts"),
+            HOST.restart().stable()));
+  }
+
+  private ClientOptions client() {
+    return new ClientOptions(
+        CLIENT.name(),
+        CLIENT.version(),
+        time("--connect-timeout"),
+        time("--call-timeout"),
+        time("--call-maximum"),
+        CLIENT.handlerTimeout(), // the front has no handlers
+        CLIENT.listenerTimeout(),
+        new CloseBudget(
+            CLIENT.close().callback(),
+            time("--exit-timeout"),
+            time("--terminate-timeout"),
+            time("--kill-timeout")),
+        new ClientOptions.Limits(
+            new JsonLimits(
+                size("--message-bytes"), size("--json-depth"), SERVER.message().maxNumberLength()),
+            size("--stderr-bytes"),
+            size("--pages"),
+            size("--items"),
+            size("--server-requests"),
+            SERVER.events(),
+            size("--event-bytes")),
+        ClientFeatures.none());
+  }
+
+  /// Returns the front's part.
+  Front.Limits front() {
+    return new Front.Limits(
+        size("--body-bytes"),
+        size("--target-bytes"),
+        size("--headers"),
+        size("--header-bytes"),
+        time("--write-timeout"),
+        size("--requests"),
+        size("--streams"),
+        time("--heartbeat"));
+  }
+}

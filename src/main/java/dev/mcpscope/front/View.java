@@ -1,0 +1,141 @@
+package dev.mcpscope.front;
+
+import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.Progress;
+import dev.mcpscope.client.ServerEvent;
+import dev.mcpscope.client.ServerInfo;
+import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.client.Tool;
+import dev.mcpscope.host.ConnectionStatus;
+import dev.mcpscope.host.HostEvent;
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonObject;
+import java.util.Collection;
+import java.util.Locale;
+
+/// What clients are shown of connections and events: JSON without secrets.
+final class View {
+  private final Collection<ServerSpec> configured;
+
+  /// @param configured the operator's own servers, whose commands are nobody's business
+  View(Collection<ServerSpec> configured) {
+    this.configured = configured;
+  }
+
+  /// Returns whether it is one of the operator's own servers, and not one that only looks like it.
+  boolean isConfigured(ServerSpec spec) {
+    return configured.stream().anyMatch(own -> own == spec);
+  }
+
+  /// Returns a word for a state.
+  static String word(ConnectionState state) {
+    return switch (state) {
+      case ConnectionState.Connecting _ -> "connecting";
+      case ConnectionState.Connected _ -> "connected";
+      case ConnectionState.Closing _ -> "closing";
+      case ConnectionState.Closed _ -> "closed";
+      case ConnectionState.Failed _ -> "failed";
+    };
+  }
+
+  /// Returns a connection with its tools. The names of the reference system's own answer come first.
+  JsonObject row(ConnectionStatus status) {
+    JsonObject row = rowWithoutTools(status);
+    return status.state() instanceof ConnectionState.Connected(_, var tools)
+        ? row.with("tools", tools.stream().map(Tool::json).toList())
+        : row;
+  }
+
+  private JsonObject rowWithoutTools(ConnectionStatus status) {
+    ServerSpec.Stdio spec = (ServerSpec.Stdio) status.spec();
+    boolean own = isConfigured(spec);
+    String command = new CommandPolicy.Command(spec.command(), spec.environment()).display();
+    JsonObject row =
+        JsonObject.of(
+            "name",
+            status.name(),
+            "tools",
+            JsonArray.EMPTY,
+            "clientType",
+            own ? "configured" : "stdio",
+            "command",
+            own ? null : command,
+            "url",
+            null,
+            "headers",
+            null,
+            "status",
+            word(status.state()),
+            "generation",
+            status.generation());
+    return switch (status.state()) {
+      case ConnectionState.Connected(var client, _) -> {
+        ServerInfo server = client.server();
+        yield row.with("protocolVersion", server.protocolVersion())
+            .with("serverInfo", server.json().get("serverInfo"));
+      }
+      case ConnectionState.Connecting(var phase) -> row.with("phase", phase);
+      case ConnectionState.Closing(var reason) -> row.with("reason", reason);
+      case ConnectionState.Closed(_, var report) -> row.with("report", report.json());
+      case ConnectionState.Failed(var cause, var report) ->
+          row.with("failure", cause.getMessage())
+              .with("report", report.json())
+              .with("restarts", status.restarts());
+    };
+  }
+
+  /// An event as it is streamed.
+  record Streamed(String name, JsonObject data) {}
+
+  /// Returns an event. A change of state comes without the tools, which may be many: they are to be
+  /// had from the connection.
+  Streamed event(HostEvent event) {
+    return switch (event) {
+      case HostEvent.Changed(var status) ->
+          new Streamed("state", rowWithoutTools(status).without("tools"));
+      case HostEvent.Dropped(long count) -> new Streamed("dropped", JsonObject.of("count", count));
+      case HostEvent.Told(_, var name, var generation, var told) -> {
+        JsonObject from = JsonObject.of("name", name, "generation", generation);
+        yield told(from, told);
+      }
+    };
+  }
+
+  private static Streamed told(JsonObject from, ServerEvent event) {
+    return switch (event) {
+      case ServerEvent.ListChanged(var list) ->
+          new Streamed("list", from.with("list", list.name().toLowerCase(Locale.ROOT)));
+      case ServerEvent.ResourceUpdated(var uri, _) ->
+          new Streamed("resource", from.with("uri", uri));
+      case ServerEvent.LogMessage(var level, var logger, var data, _) ->
+          new Streamed(
+              "log",
+              from.with("level", level.word())
+                  .with("logger", logger.orElse(null))
+                  .with("data", data));
+      case ServerEvent.CallProgress(var call, var method, var target, var progress) ->
+          new Streamed(
+              "progress",
+              merged(
+                  from.with("call", call).with("method", method).with("target", target), progress));
+      case ServerEvent.ElicitationCompleted(var id) ->
+          new Streamed("elicitation", from.with("elicitationId", id));
+      case ServerEvent.Dropped(long count) -> new Streamed("dropped", from.with("count", count));
+    };
+  }
+
+  /// Returns the progress of a call.
+  static JsonObject progress(Progress progress) {
+    return merged(JsonObject.EMPTY, progress);
+  }
+
+  private static JsonObject merged(JsonObject json, Progress progress) {
+    JsonObject merged = json.with("progress", progress.progress());
+    if (progress.total().isPresent()) {
+      merged = merged.with("total", progress.total().getAsDouble());
+    }
+    return progress.message().isPresent()
+        ? merged.with("message", progress.message().get())
+        : merged;
+  }
+}
