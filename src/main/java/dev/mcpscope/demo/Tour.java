@@ -1,9 +1,12 @@
 package dev.mcpscope.demo;
 
-import dev.mcpscope.client.CallOptions;
-import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.ClientFeatures;
+import dev.mcpscope.client.ClientOptions;
+import dev.mcpscope.client.ElicitationResult;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
+import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.client.ToolResult;
 import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostListener;
 import dev.mcpscope.host.HostOptions;
@@ -80,11 +83,14 @@ public final class Tour {
       try (var opened = Front.open(options, host)) {
         front = opened.uri();
         http = client;
-        connected(host);
+        connected();
         host.end(); // the last chapter says what this has done
       }
     }
-    chapter("6. Before and after");
+    chapter("6. The server asks back, through the library");
+    asked();
+
+    chapter("7. Before and after");
     nothingLeft(before);
   }
 
@@ -100,8 +106,7 @@ public final class Tour {
         "So here a connection IS such a block: one thread enters it, waits for mail, and leaves it.");
   }
 
-  private void connected(McpHost host)
-      throws IOException, InterruptedException, ExecutionException {
+  private void connected() throws IOException, InterruptedException, ExecutionException {
     chapter("2. Connect a server, through the HTTP front at " + front);
     JsonObject mcp = ok(post("/mcp", connect("demo"))).object("mcp");
     long pid = onlyChild();
@@ -113,7 +118,7 @@ public final class Tour {
     claim(text(sum).equals("42"), "that is right");
 
     chapter("3. A call with progress, and what the JVM says is alive meanwhile");
-    slow(host);
+    slow();
 
     chapter("4. The server crashes in the middle of a call");
     long began = System.nanoTime();
@@ -145,44 +150,57 @@ public final class Tour {
     say("DELETE /mcp  ->  " + summary(ended));
   }
 
-  /// The front answers a call in one piece, so progress is shown through the library: this thread is
-  /// a caller like those of the front, on the same connection.
-  private void slow(McpHost host) throws IOException, InterruptedException {
-    McpClient client =
-        switch (host.status(SESSION, "demo").orElseThrow().state()) {
-          case ConnectionState.Connected(var connected, _) -> connected;
-          case ConnectionState other -> throw new IOException("not connected but " + other);
-        };
-    var dump = new CompletableFuture<String>();
-    try {
-      client.callTool(
-          "slow",
-          Map.of("steps", 4, "stepMs", 150),
-          CallOptions.defaults()
-              .withProgress(progress -> {
-                say(
-                    "    progress %.0f of %.0f"
-                        .formatted(progress.progress(), progress.total().orElse(0)));
-                dump.complete(treeOrFailure());
-              }));
-    } catch (McpException e) {
-      claim(false, "the call has failed: " + e.getMessage());
+  /// The front streams what comes of the call; with its first progress the JVM is asked for a dump.
+  private void slow() throws IOException, InterruptedException, ExecutionException {
+    HttpRequest call = post("/mcp/call", call("demo", "slow", Map.of("steps", 4, "stepMs", 150)));
+    HttpRequest streamed =
+        HttpRequest.newBuilder(call, (_, _) -> true).header("Accept", "text/event-stream").build();
+    String tree = "no progress came";
+    boolean first = true;
+    try (Stream<String> lines = http.sendAsync(streamed, BodyHandlers.ofLines()).get().body()) {
+      for (String line : (Iterable<String>) lines.filter(text -> !text.isBlank())::iterator) {
+        say("    " + line);
+        if (first && line.startsWith("event: progress")) {
+          first = false;
+          tree = ThreadDump.take().tree();
+        }
+      }
     }
     say(
         "The JVM's own thread dump, in the middle of it (jcmd PID Thread.dump_to_file shows the same):");
-    String tree = dump.getNow("no progress came");
     tree.lines().forEach(line -> say("    " + line));
     claim(
         tree.contains("connection/" + SESSION + "/demo#1"),
         "the connection is a scope in its session's scope, in the host's");
   }
 
-  private static String treeOrFailure() {
+  /// Without front and host: this thread calls, the server asks back, and a guest of the connection
+  /// answers meanwhile.
+  private void asked() throws InterruptedException {
+    ClientFeatures features =
+        ClientFeatures.none()
+            .withElicitation(form -> {
+              say("    the server asks: " + form.message());
+              form.fields().forEach(field -> say("      " + field.name() + ": " + field.json()));
+              return ElicitationResult.accept(Map.of("answer", "blue"));
+            });
     try {
-      return ThreadDump.take().tree();
-    } catch (IOException e) {
-      return "no thread dump: " + e.getMessage();
+      McpClient.use(
+          ServerSpec.stdio(command().toArray(String[]::new)),
+          ClientOptions.defaults().withFeatures(features),
+          client -> {
+            say("client.callTool(\"ask\", {question: \"Which colour?\"})");
+            ToolResult result = client.callTool("ask", Map.of("question", "Which colour?"));
+            say("    ->  " + result.text());
+            claim(
+                result.text().contains("blue") && result.text().contains("sure: true"),
+                "it was answered, and what was left out got its default");
+            return null;
+          });
+    } catch (McpException e) {
+      claim(false, "the call has failed: " + e.getMessage());
     }
+    claim(children().isEmpty(), "the block is left, and no process is");
   }
 
   private void nothingLeft(Inventory before) throws IOException {
@@ -201,22 +219,26 @@ public final class Tour {
     return Path.of(System.getProperty("java.home"), "bin", "java").toString();
   }
 
-  private static JsonObject connect(String name) {
+  private static List<String> command() {
     String modules = System.getProperty("jdk.module.path", "");
     String classes = System.getProperty("java.class.path");
     String path =
         Stream.of(modules, classes)
             .filter(p -> !p.isEmpty())
             .collect(Collectors.joining(File.pathSeparator));
+    return List.of(
+        java(),
+        "--enable-preview",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        path,
+        "dev.mcpscope.Main",
+        "demo-server");
+  }
+
+  private static JsonObject connect(String name) {
     String command =
-        Stream.of(
-                java(),
-                "--enable-preview",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                path,
-                "dev.mcpscope.Main",
-                "demo-server")
+        command().stream()
             .map(word -> "'" + word.replace("'", "'\\''") + "'")
             .collect(Collectors.joining(" "));
     return JsonObject.of(
