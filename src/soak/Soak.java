@@ -76,7 +76,6 @@ public final class Soak {
   private final Process process;
   private final URI front;
   private final Map<String, LongAdder> done = new ConcurrentSkipListMap<>();
-  private volatile boolean over;
 
   private Soak(Process process, URI front) {
     this.process = process;
@@ -115,13 +114,13 @@ public final class Soak {
     clients(Duration.ofSeconds(Math.min(30, time.toSeconds()))); // classes, carriers, compilers
     quiet();
     TreeSet<String> before = identities();
+    System.out.println("   s   live heap MiB   descriptors   threads   children");
     var samples = new ArrayList<Sample>();
     long begun = System.nanoTime();
     done.clear();
-    over = false;
+    Sample first = sample(begun);
     try (var workers = Executors.newVirtualThreadPerTaskExecutor()) {
       Future<?> load = workers.submit(() -> clients(time));
-      System.out.println("   s   live heap MiB   descriptors   threads   children");
       while (!load.isDone()) {
         try {
           load.get(Math.max(5, time.toSeconds() / 20), TimeUnit.SECONDS);
@@ -131,25 +130,38 @@ public final class Soak {
       }
     }
     quiet();
-    samples.add(sample(begun));
+    Sample last = sample(begun);
     TreeSet<String> left = identities();
     left.removeAll(before);
     System.out.println("done: " + new TreeMap<>(done));
     System.out.println("left: " + (left.isEmpty() ? "nothing" : left));
-    return flat(samples) & left.isEmpty();
+    left.forEach(this::showSocket);
+    return flat(first, samples, last) & left.isEmpty();
   }
 
-  /// The median of the last third must not be above that of the first by more than a tenth.
-  private static boolean flat(List<Sample> samples) {
-    int third = Math.max(1, samples.size() / 3);
-    double first = median(samples.subList(0, third));
-    double last = median(samples.subList(samples.size() - third, samples.size()));
-    System.out.printf("live heap, median of the first third %.2f MiB, of the last %.2f MiB%n", first, last);
-    return last <= 1.1 * first;
+  /// What the kernel knows of a socket that is left: its addresses, and its state.
+  private void showSocket(String identity) {
+    Matcher inode = Pattern.compile("socket:\\[(\\d+)]").matcher(identity);
+    for (String table : inode.find() ? List.of("tcp", "tcp6", "unix") : List.<String>of()) {
+      try (var lines = Files.lines(Path.of("/proc/" + process.pid() + "/net/" + table))) {
+        lines.filter(line -> line.contains(" " + inode.group(1) + " ")).forEach(System.out::println);
+      } catch (IOException e) {
+        System.out.println(e);
+      }
+    }
   }
 
-  private static double median(List<Sample> samples) {
-    return samples.stream().mapToDouble(Sample::heapMiB).sorted().skip(samples.size() / 2).findFirst().orElse(0);
+  /// Without load there must not be more live heap after than before, but for a tenth; and under load,
+  /// where what is in flight comes and goes, the least of the last third must not be more than the
+  /// most of the first.
+  private static boolean flat(Sample first, List<Sample> load, Sample last) {
+    int third = Math.max(1, load.size() / 3);
+    double most = load.subList(0, third).stream().mapToDouble(Sample::heapMiB).max().orElse(0);
+    double least = load.subList(load.size() - third, load.size()).stream().mapToDouble(Sample::heapMiB).min().orElse(0);
+    System.out.printf(
+        "live heap: %.2f MiB before, %.2f MiB after; under load at most %.2f MiB in the first third, at least %.2f in the last%n",
+        first.heapMiB(), last.heapMiB(), most, least);
+    return last.heapMiB() <= 1.1 * first.heapMiB() && least <= most;
   }
 
   // The clients.
@@ -380,10 +392,10 @@ public final class Soak {
   /// starts and ends as it likes (compilers, collectors, carriers of virtual threads) is left out.
   private TreeSet<String> identities() throws Exception {
     var identities = new TreeSet<String>();
+    Path dump = Files.createTempDirectory("soak").resolve("threads.json");
+    jcmd("Thread.dump_to_file", "-format=json", dump.toString()); // opens a socket of its own, once
     descriptors().forEach(target -> identities.add("descriptor " + target));
     process.descendants().forEach(child -> identities.add("process " + child.pid()));
-    Path dump = Files.createTempDirectory("soak").resolve("threads.json");
-    jcmd("Thread.dump_to_file", "-format=json", dump.toString());
     Matcher thread = Pattern.compile("\"tid\": \"?(\\d+)\"?,.*?\"name\": \"([^\"]*)\"", Pattern.DOTALL).matcher(Files.readString(dump));
     while (thread.find()) {
       if (!thread.group(2).matches("ForkJoinPool.*|VirtualThread-unblocker|.*Compiler.*|Attach Listener|process reaper.*|Cleaner.*|Keep-Alive.*")) {

@@ -19,6 +19,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +52,10 @@ public final class StdioTransport implements Transport {
   private static final Duration TEAR_DOWN = Duration.ofSeconds(1);
 
   private static final int LAST_WORDS_CHARACTERS = 600;
+
+  /// A value that is shorter is a switch or a number, and no secret that could be kept.
+  private static final int SHORTEST_SECRET = 8;
+
   private static final int CHUNK = 8 * 1024;
 
   /// What the transport is bounded by.
@@ -82,11 +87,17 @@ public final class StdioTransport implements Transport {
   private final ProcessTree tree;
   private final Outbox outbox;
   private final Tail tail;
+  private final List<String> secrets; // what is not shown of stderr, the longest first
   private final CountDownLatch drained = new CountDownLatch(2); // stdout and stderr have ended
   private final LongAdder skippedLines = new LongAdder();
   private boolean looked; // the owner's: whether the last look at the processes has worked
 
-  private StdioTransport(ChildProcess child, String cookie, Limits limits, Inbox inbox)
+  private StdioTransport(
+      ChildProcess child,
+      String cookie,
+      Map<String, String> environment,
+      Limits limits,
+      Inbox inbox)
       throws IOException {
     this.limits = limits;
     this.inbox = inbox;
@@ -94,12 +105,18 @@ public final class StdioTransport implements Transport {
     this.tree = new ProcessTree(child.process(), cookie, child.pipes());
     this.outbox = new Outbox(child.stdin(), limits.waitingBytes());
     this.tail = new Tail(limits.stderrBytes());
+    this.secrets =
+        environment.values().stream()
+            .filter(value -> value.length() >= SHORTEST_SECRET)
+            .sorted(Comparator.comparing(String::length).reversed())
+            .toList();
   }
 
   /// Starts the server's process; only by the owner of the connection.
   ///
   /// @param command the executable and its arguments; run as they are, by no shell
-  /// @param environment variables to add to the small safe set that a server gets
+  /// @param environment variables to add to the small safe set that a server gets; their values are
+  ///     hidden where its stderr is shown
   /// @param directory where it runs, or null for the host's own
   /// @throws IOException when it cannot be started, with nothing left of the attempt
   public static StdioTransport open(
@@ -128,7 +145,7 @@ public final class StdioTransport implements Transport {
     ChildProcess child = ChildProcess.start(builder, road);
     LOG.log(System.Logger.Level.DEBUG, "started process {0}", child.process().pid());
     try {
-      return new StdioTransport(child, cookie, limits, inbox);
+      return new StdioTransport(child, cookie, environment, limits, inbox);
     } catch (IOException | RuntimeException | Error e) {
       child.discard(e);
       throw e;
@@ -242,12 +259,22 @@ public final class StdioTransport implements Transport {
   }
 
   private void lost(Loss.Kind kind, String how, IOException cause) {
-    String text = tail.text().strip();
+    String text = stderrTail().strip();
     if (!text.isEmpty()) {
       int from = Math.max(0, text.length() - LAST_WORDS_CHARACTERS);
       how += "; its stderr ends: " + (from > 0 ? "…" : "") + text.substring(from);
     }
     inbox.lost(new Loss(kind, how, cause));
+  }
+
+  /// The end of stderr, in which the values that the server was given in its environment are hidden:
+  /// what it complains of is often the key that it was given.
+  private String stderrTail() {
+    String text = tail.text();
+    for (String secret : secrets) {
+      text = text.replace(secret, "***");
+    }
+    return text;
   }
 
   /// Whether the process is beyond return and only the system has work to do for it.
@@ -310,7 +337,7 @@ public final class StdioTransport implements Transport {
         child.process().isAlive()
             ? OptionalInt.empty()
             : OptionalInt.of(child.process().exitValue());
-    closing.process(exitCode, tail.text(), skippedLines.sum());
+    closing.process(exitCode, stderrTail(), skippedLines.sum());
   }
 
   /// "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM". Whoever
