@@ -40,14 +40,12 @@ public final class Front implements AutoCloseable {
 
   static {
     // Read once, when the JDK's server is first used. Small answers must not wait for an
-    // acknowledgement. Who does not finish sending a request in time is cut off; the time for
-    // reading
-    // an answer is not the JDK's to bound, since it counts from the request on (see Reply).
+    // acknowledgement, and who does not finish sending a request in time is cut off. The JDK's time
+    // for answers counts from the request on, however long an answer is in the making: see Reply.
     System.setProperty("sun.net.httpserver.nodelay", "true");
     unlessSet("sun.net.httpserver.maxReqTime", 30);
     unlessSet("jdk.httpserver.maxConnections", 1_024);
-    // What is over these is cut off without a word: wider than all that Limits can be, which
-    // answer.
+    // Who is over these is cut off without a word, so they are wider than all that Limits can be.
     // The first counts names, however often each of them comes.
     unlessSet("sun.net.httpserver.maxReqHeaders", Limits.MOST_HEADERS + 100);
     unlessSet(

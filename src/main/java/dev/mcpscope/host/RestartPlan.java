@@ -1,7 +1,6 @@
 package dev.mcpscope.host;
 
 import dev.mcpscope.client.ConnectionLostException;
-import dev.mcpscope.client.McpException;
 import dev.mcpscope.host.ConnectOptions.Restart;
 import dev.mcpscope.host.HostOptions.RestartBudget;
 import dev.mcpscope.scope.Deadline;
@@ -75,9 +74,9 @@ final class RestartPlan {
     stable = Deadline.NEVER;
   }
 
-  /// It has failed, though nobody has told it to stop. The next attempt is planned if it was lost,
-  /// or was a restart that could not connect.
-  void failed(McpException cause) {
+  /// It has failed, and nothing takes its place. The next attempt is planned if it was lost, or was
+  /// a restart that could not connect.
+  void failed(Throwable cause) {
     boolean again = connected ? cause instanceof ConnectionLostException : hasBegun();
     if (again && restart == Restart.ON_CRASH) {
       next(cause);
@@ -89,7 +88,7 @@ final class RestartPlan {
     next(why);
   }
 
-  private void next(Exception failure) {
+  private void next(Throwable failure) {
     if (attempts == budget.attempts()) {
       due = Deadline.NEVER;
       LOG.log(
@@ -104,7 +103,7 @@ final class RestartPlan {
     wait = wait > most / 2 ? most : 2 * wait;
   }
 
-  /// Nothing is started again that was told to stop, or whose session ends.
+  /// Nothing is started again in a session that ends.
   void cancel() {
     due = Deadline.NEVER;
   }

@@ -98,7 +98,6 @@ final class Session {
 
     void stop(CloseReason reason) {
       stopping = true;
-      plan.cancel();
       connection.stop(reason);
     }
   }
@@ -478,10 +477,12 @@ final class Session {
 
   private void changed(Live live, ConnectionState state) {
     switch (state) {
+      case ConnectionState.Connecting _ -> {}
       case ConnectionState.Connected _ -> live.plan.connected();
       case ConnectionState.Closing _ -> live.plan.disconnected();
-      case ConnectionState.Failed(var cause, _) when !live.stopping -> live.plan.failed(cause);
-      case ConnectionState.Connecting _, ConnectionState.Closed _, ConnectionState.Failed _ -> {}
+      case ConnectionState.Closed _, ConnectionState.Failed _ -> {
+        return; // told when its thread has ended too, and what comes next is known
+      }
     }
     ConnectionStatus status = status(live, state);
     tell(new HostEvent.Changed(status));
@@ -548,7 +549,14 @@ final class Session {
       start(scope, slot, next, plan(next)); // in the place of the one that it replaces
     } else {
       shared.live().decrementAndGet();
+      if (slot.failed != null && ending == null) {
+        live.plan.failed(cause(last, defect));
+      }
       forgetIfEmpty(live.name, slot);
+    }
+    if (report != null) {
+      tell(
+          new HostEvent.Changed(status(live, last))); // who hears of it finds everything as it says
     }
   }
 

@@ -1247,7 +1247,7 @@ class FrontTest {
     inLoggingLab(
         log,
         options ->
-            options.withLimits(options.limits().withWrite(Duration.ofMillis(300)).withRequests(1)),
+            options.withLimits(options.limits().withWrite(Duration.ofSeconds(1)).withRequests(1)),
         lab -> {
           lab.connected("x", "fake serves");
           String body = calling("x", "big").toString();

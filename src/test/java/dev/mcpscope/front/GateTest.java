@@ -77,8 +77,8 @@ class GateTest {
 
   @Test
   void anAddressOfVersion6NeedsNoBracketsFromTheOperator() {
-    var gate = new Gate(options("::1"), 8484);
-    assertThat(isPassed(gate, Headers.of("Host", "[::1]:8484"))).isTrue();
+    var gate = new Gate(options("FE80::1"), 8484);
+    assertThat(isPassed(gate, Headers.of("Host", "[fe80::1]:8484"))).isTrue();
   }
 
   @ParameterizedTest

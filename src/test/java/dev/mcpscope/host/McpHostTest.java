@@ -620,6 +620,21 @@ class McpHostTest {
   }
 
   @Test
+  void placeOfALostConnectionIsFreeWhenTheListenerHearsOfIt() throws Exception {
+    Lab.run(
+        Lab.quick().withLimits(1_000, 1, 10),
+        lab -> {
+          for (int round = 0; round < 20; round++) {
+            ConnectionStatus connected = lab.host.connect("s" + round, "x", server(SERVE));
+            Lab.children().forEach(ProcessHandle::destroyForcibly);
+            lab.awaitStatus(s ->
+                s.generation() == connected.generation()
+                    && s.state() instanceof ConnectionState.Failed);
+          }
+        });
+  }
+
+  @Test
   void aLaterEndOfASessionRefusesTheConnectsThatWaitForAnEarlierOne() throws Exception {
     Lab.run(lab -> {
       CountDownLatch release = lab.closeSlowly();
