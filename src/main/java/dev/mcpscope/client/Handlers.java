@@ -218,6 +218,9 @@ final class Handlers {
         refuse(asked, RpcError.INTERNAL_ERROR, limit);
       } catch (ExecutionException e) {
         throw new AssertionError("it is completed with answers only", e);
+      } catch (InterruptedException e) { // the connection ends: that its handler fails is no news
+        asked.answer.complete(Optional.empty());
+        throw e;
       } finally {
         if (!guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
           LOG.log(System.Logger.Level.WARNING, "{0} ignores its interrupt", guest.name());
@@ -270,7 +273,8 @@ final class Handlers {
   private Optional<Handler> handler(String method) {
     ClientFeatures features = options.features();
     return switch (method) {
-      case "roots/list" -> features.roots().map(roots -> _ -> roots(roots.call()));
+      case "roots/list" ->
+          features.roots().map(roots -> params -> roots(ask(_ -> roots.call(), params)));
       case "sampling/createMessage" -> features.sampling().map(_ -> this::sample);
       case "elicitation/create" ->
           features.elicitation().isPresent() || features.elicitationUrl().isPresent()
