@@ -28,8 +28,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tools.jackson.core.TokenStreamFactory;
@@ -47,8 +50,11 @@ import tools.jackson.core.TokenStreamFactory;
 ///
 /// Its tools: `echo {text}`; `pid`; `received`, every message so far, one a line; `never`, which is
 /// not answered; `progress {count, everyMs}`, which is answered after the last one if there is a
-/// count, and goes on for ever if not. The process ends by itself after a minute, lest a failed
-/// test leave it.
+/// count, and goes on for ever if not. Three more, of which its list says nothing, make it talk:
+/// `say {messages}` sends these; `ask {message}` sends this request and is answered by what the
+/// client answers to it; `flood {message, count, everyMs}` sends this message as `progress` does its
+/// reports, with its number in the place of `%d`. The process ends by itself after a minute, lest a
+/// failed test leave it.
 public final class ScriptedServer {
 
   /// One way to misbehave.
@@ -77,6 +83,14 @@ public final class ScriptedServer {
 
     /// Answers this method with a result that is no object.
     record ResultIsText(String method) implements Fault {}
+
+    /// Answers the first request of this method by the first of these, and so on, and by the last one
+    /// ever after. Each is what stands beside the id, `{"result":…}` or `{"error":…}`; an empty text
+    /// is no answer.
+    record Answers(String method, List<String> answers) implements Fault {}
+
+    /// Declares these capabilities, a JSON object, instead of tools.
+    record Declares(String capabilities) implements Fault {}
 
     /// Claims this version of the protocol.
     record Speaks(String version) implements Fault {}
@@ -147,6 +161,9 @@ public final class ScriptedServer {
   private final List<Fault> faults;
   private final Wire wire;
   private final List<String> received = new ArrayList<>();
+  private final Map<String, Integer> answered = new HashMap<>(); // by method, for Fault.Answers
+  private final Map<JsonValue, JsonValue> asking =
+      new HashMap<>(); // our id, that of the tool's call
   private JsonValue firstOfPair;
 
   private ScriptedServer(List<Fault> faults, Wire wire) {
@@ -224,6 +241,10 @@ public final class ScriptedServer {
         System.err.println(line);
       }
       JsonObject message = (JsonObject) JsonReader.read(line, JsonLimits.defaults());
+      JsonValue asker = message.has("method") ? null : asking.remove(message.get("id"));
+      if (asker != null) {
+        answer(asker, line);
+      }
       if (message.has("method")) { // else an answer to one of our requests
         String method = message.string("method");
         received(method, message);
@@ -288,7 +309,7 @@ public final class ScriptedServer {
   }
 
   /// Returns whether the fault has taken the place of an answer.
-  private boolean isSpoiltBy(Fault fault, String method, JsonValue id) {
+  private boolean isSpoiltBy(Fault fault, String method, JsonValue id) throws JsonException {
     boolean tool = method.equals("tools/call");
     return switch (fault) {
       case Fault.DiesOn(String on, int code, String stderr) when on.equals(method) ->
@@ -298,6 +319,9 @@ public final class ScriptedServer {
           send("id", id, "error", JsonObject.of("code", code, "message", text));
       case Fault.ResultIsText(String on) when on.equals(method) ->
           send("id", id, "result", "a text");
+      case Fault.Answers(String on, List<String> answers) when on.equals(method) ->
+          answerBy(
+              id, answers.get(Math.min(answered.merge(on, 1, Integer::sum), answers.size()) - 1));
       case Fault.AnswerOf(int bytes) when tool -> answer(id, "x".repeat(bytes - overhead(id)));
       case Fault.FloodsStderr(int bytes) when tool -> {
         for (int i = 0; i < bytes / 1024; i++) {
@@ -360,6 +384,18 @@ public final class ScriptedServer {
     return false;
   }
 
+  private boolean answerBy(JsonValue id, String answer) throws JsonException {
+    if (!answer.isEmpty()) {
+      JsonObject message = message("id", id);
+      for (var member :
+          ((JsonObject) JsonReader.read(answer, JsonLimits.defaults())).members().entrySet()) {
+        message = message.with(member.getKey(), member.getValue());
+      }
+      sendRaw(message.toString());
+    }
+    return true;
+  }
+
   private boolean answerPair(JsonValue id) {
     if (firstOfPair == null) {
       firstOfPair = id;
@@ -395,7 +431,7 @@ public final class ScriptedServer {
                   "protocolVersion",
                   version(params),
                   "capabilities",
-                  JsonObject.of("tools", JsonObject.EMPTY),
+                  capabilities(),
                   "serverInfo",
                   JsonObject.of("name", "scripted", "version", "1")));
       case "notifications/initialized" -> {
@@ -424,6 +460,15 @@ public final class ScriptedServer {
       }
     }
     return params.string("protocolVersion");
+  }
+
+  private JsonValue capabilities() throws JsonException {
+    for (Fault fault : faults) {
+      if (fault instanceof Fault.Declares(String capabilities)) {
+        return JsonReader.read(capabilities, JsonLimits.defaults());
+      }
+    }
+    return JsonObject.of("tools", JsonObject.EMPTY);
   }
 
   private JsonObject page(JsonObject params) throws JsonException {
@@ -455,17 +500,35 @@ public final class ScriptedServer {
       case "pid" -> answer(id, Long.toString(ProcessHandle.current().pid()));
       case "received" -> answer(id, String.join("\n", received));
       case "never" -> {}
-      case "progress" -> Thread.ofPlatform().daemon().start(() -> progressAndAnswer(id, arguments));
+      case "progress" -> {
+        Thread.ofPlatform().daemon().start(() -> repeat(id, arguments, n -> progress(id, n)));
+      }
+      case "say" -> {
+        arguments.objects("messages").forEach(message -> sendRaw(message.toString()));
+        answer(id, "said");
+      }
+      case "ask" -> {
+        JsonObject message = arguments.object("message");
+        asking.put(message.get("id"), id);
+        sendRaw(message.toString());
+      }
+      case "flood" -> {
+        String message = arguments.object("message").toString();
+        Thread.ofPlatform()
+            .daemon()
+            .start(
+                () -> repeat(id, arguments, n -> sendRaw(message.replace("%d", Long.toString(n)))));
+      }
       default -> send("id", id, "result", content("no such tool").with("isError", true));
     }
   }
 
-  private void progressAndAnswer(JsonValue id, JsonObject arguments) {
+  private void repeat(JsonValue id, JsonObject arguments, LongConsumer send) {
     try {
       long count = arguments.optionalInteger("count").orElse(Long.MAX_VALUE);
       for (long i = 1; i <= count; i++) {
-        pause(arguments.integer("everyMs"));
-        progress(id, i);
+        pause(arguments.optionalInteger("everyMs").orElse(0));
+        send.accept(i);
       }
       answer(id, "done");
     } catch (JsonException e) {

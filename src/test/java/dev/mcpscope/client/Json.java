@@ -11,14 +11,19 @@ final class Json {
   private Json() {}
 
   static JsonValue value(String text) {
-    try {
-      return JsonReader.read(text.replace('\'', '"'), JsonLimits.defaults());
-    } catch (JsonException e) {
-      throw new IllegalArgumentException(text, e);
-    }
+    return read(text.replace('\'', '"'));
   }
 
   static JsonObject object(String text) {
     return (JsonObject) value(text);
+  }
+
+  /// Reads what somebody else has written.
+  static JsonValue read(String text) {
+    try {
+      return JsonReader.read(text, JsonLimits.defaults());
+    } catch (JsonException e) {
+      throw new IllegalArgumentException(text, e);
+    }
   }
 }
