@@ -231,11 +231,15 @@ final class Handlers {
     }
   }
 
+  /// The guest's last act. It writes to the log, which may take its time, before it answers: who has
+  /// answered is expected to be gone.
   private void ended(Asked asked, Throwable failure) {
     free(asked);
-    if (failure != null
-        && refuse(asked, RpcError.INTERNAL_ERROR, "the client's handler has failed")) {
-      LOG.log(System.Logger.Level.WARNING, name + ": a handler failed", failure);
+    if (failure != null) {
+      if (!asked.answer.isDone()) {
+        LOG.log(System.Logger.Level.WARNING, name + ": a handler failed", failure);
+      }
+      refuse(asked, RpcError.INTERNAL_ERROR, "the client's handler has failed");
     }
   }
 
