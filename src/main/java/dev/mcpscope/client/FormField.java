@@ -125,12 +125,12 @@ public record FormField(
     json.optionalString("format");
   }
 
-  /// Checks a value against the schema. `pattern` is not looked at: a regular expression of the
+  /// Checks a value against the schema, as every answer is before it is sent. `pattern` is not looked at: a regular expression of the
   /// server's could take this side's time for ever.
   ///
   /// @throws IllegalArgumentException naming the field and what is wrong with the value, which may be
   ///     private and is not shown
-  void check(JsonValue value) {
+  public void check(JsonValue value) {
     try {
       switch (type) {
         case STRING -> checkText(as(JsonString.class, value).value());

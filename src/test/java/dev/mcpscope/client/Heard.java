@@ -19,6 +19,24 @@ final class Heard implements Consumer<ServerEvent> {
     return List.copyOf(events);
   }
 
+  /// Returns what has been heard of this type so far.
+  synchronized <E extends ServerEvent> List<E> all(Class<E> type) {
+    return events.stream().filter(type::isInstance).map(type::cast).toList();
+  }
+
+  /// Waits until an event like this has been heard, be it long ago, and returns the first one.
+  synchronized <E extends ServerEvent> E await(Class<E> type, Predicate<E> wanted)
+      throws InterruptedException {
+    while (true) {
+      for (E event : all(type)) {
+        if (wanted.test(event)) {
+          return event;
+        }
+      }
+      wait();
+    }
+  }
+
   /// Waits until what was heard so far is enough, and returns it.
   synchronized List<ServerEvent> until(Predicate<List<ServerEvent>> enough)
       throws InterruptedException {
