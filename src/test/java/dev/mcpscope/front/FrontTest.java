@@ -1,17 +1,20 @@
 package dev.mcpscope.front;
 
+import static dev.mcpscope.front.FrontLab.SECRET;
+import static dev.mcpscope.front.FrontLab.TOKEN;
+import static dev.mcpscope.front.FrontLab.calling;
+import static dev.mcpscope.front.FrontLab.children;
+import static dev.mcpscope.front.FrontLab.connect;
+import static dev.mcpscope.front.FrontLab.text;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.mcpscope.NothingLeft;
-import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionState;
-import dev.mcpscope.client.McpClient;
 import dev.mcpscope.demo.Inventory;
 import dev.mcpscope.demo.Leftovers;
+import dev.mcpscope.front.FrontLab.Answer;
 import dev.mcpscope.host.ConnectionStatus;
-import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.host.HostListener;
 import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.host.McpHost;
@@ -20,39 +23,23 @@ import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonReader;
-import dev.mcpscope.json.JsonWriter;
-import dev.mcpscope.transport.CloseBudget;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Queue;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
-import java.util.logging.Handler;
-import java.util.logging.Level;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
-import java.util.logging.SimpleFormatter;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -67,339 +54,23 @@ import org.junit.jupiter.params.provider.ValueSource;
 @EnabledOnOs({OS.LINUX, OS.MAC})
 class FrontTest {
 
-  private static final String TOKEN = "the-token";
-  private static final String SECRET = "hunter2";
-  private static final Logger LOGGER = Logger.getLogger("dev.mcpscope");
-
-  /// A server that does what its first argument says; its version is its process id.
-  private static final String FAKE =
-      """
-      #!/bin/sh
-      mode=$1
-      answer() { echo "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":$id,$1}"; }
-      result() { answer "\\"result\\":{\\"$1\\":[$2]$3}"; }
-      text() { result content "{\\"type\\":\\"text\\",\\"text\\":\\"$1\\"}" "$2"; }
-      failure() { answer "\\"error\\":{\\"code\\":-32000,\\"message\\":\\"$1\\"}"; }
-      tools() { result tools '{"name":"echo","inputSchema":{}}' "$1"; }
-      version=2025-11-25
-      capabilities='"tools":{}'
-      case $mode in
-        exits) echo 'no licence' >&2; exit 3 ;;
-        closes) exec >&-; while read -r _; do :; done; exit ;;
-        old) version=1999-01-01 ;;
-        toolless) capabilities= ;;
-        stubborn) trap '' TERM ;;
-      esac
-      while read -r line; do
-        id=${line##*'"id":'}; id=${id%%,*}; id=${id%%'}'*}
-        case $mode.$line in
-          silent.*) ;;
-          refuses.*) failure 'not today' ;;
-          *'"initialize"'*) answer "\\"result\\":{\\"protocolVersion\\":\\"$version\\",\\
-              \\"capabilities\\":{$capabilities},\\
-              \\"serverInfo\\":{\\"name\\":\\"fake\\",\\"version\\":\\"$$\\"}}" ;;
-          repeats.*'tools/list'*) tools ',"nextCursor":"again"' ;;
-          endless.*'tools/list'*) tools ",\\"nextCursor\\":\\"c$id\\"" ;;
-          *'tools/list'*) tools ;;
-          *'"echo"'*) text hello ;;
-          *'"big"'*) text "$(head -c 15000000 /dev/zero | tr '\\0' x)" ;;
-          *'"env"'*) text "$SECRET_WORD" ;;
-          *'"fail"'*) text 'it rains' ',"isError":true' ;;
-          *'"wrong"'*) answer '"result":[]' ;;
-          *'"waits"'*) echo x >"$0.fifo" ;;
-          *'"unknown"'*) failure 'no such tool' ;;
-          *'"die"'*) echo 'disk full' >&2; exit 7 ;;
-        esac
-      done
-      if [ "$mode" = stubborn ]; then exec sleep 300; fi
-      """;
-
   @TempDir Path temp;
 
-  /// Runs with a front.
-  @FunctionalInterface
-  private interface Body {
-    void run(Lab lab) throws Exception;
-  }
-
-  /// A host with its front, and a client.
-  private static final class Lab implements HostListener {
-    private final List<ConnectionStatus> heard = new ArrayList<>(); // guarded by this
-    private final Queue<String> bodies = new ConcurrentLinkedQueue<>(); // of every answer
-    McpHost host;
-    Front front;
-    HttpClient http;
-    volatile CountDownLatch welcome = new CountDownLatch(0);
-    volatile CountDownLatch goodbye = new CountDownLatch(0);
-
-    @Override
-    public void onConnect(String session, String name, McpClient client) throws Exception {
-      welcome.await();
-    }
-
-    @Override
-    public void onDisconnect(String session, String name, McpClient client) throws Exception {
-      goodbye.await();
-    }
-
-    @Override
-    public synchronized void event(HostEvent event) {
-      if (event instanceof HostEvent.Changed(var status)) {
-        heard.add(status);
-        notifyAll();
-      }
-    }
-
-    synchronized ConnectionStatus await(String name, Predicate<ConnectionState> wanted)
-        throws InterruptedException {
-      while (true) {
-        for (ConnectionStatus status : heard) {
-          if (status.name().equals(name) && wanted.test(status.state())) {
-            return status;
-          }
-        }
-        wait();
-      }
-    }
-
-    /// Calls a tool that is never answered; returns when the server has got the call.
-    CompletableFuture<Answer> waiting(String name, Path directory) throws Exception {
-      Path fifo = directory.resolve("fake.fifo");
-      assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor()).isZero();
-      CompletableFuture<Answer> call = asking("POST", "/mcp/call", calling(name, "waits"));
-      assertThat(Files.readString(fifo)).isEqualTo("x\n");
-      return call;
-    }
-
-    void awaitPhase(String name, String phase) throws InterruptedException {
-      await(name, new ConnectionState.Connecting(phase)::equals);
-    }
-
-    int port() {
-      return front.uri().getPort();
-    }
-
-    HttpRequest.Builder request(String method, String path, BodyPublisher body) {
-      return HttpRequest.newBuilder(URI.create(front.uri() + path))
-          .timeout(Duration.ofSeconds(30))
-          .method(method, body);
-    }
-
-    CompletableFuture<Answer> send(HttpRequest.Builder request) {
-      return http.sendAsync(request.build(), BodyHandlers.ofString())
-          .thenApply(response -> {
-            bodies.add(response.body());
-            return Answer.of(response);
-          });
-    }
-
-    CompletableFuture<Answer> asking(String method, String path, JsonObject body) {
-      return send(
-          request(method, path, BodyPublishers.ofByteArray(JsonWriter.bytes(body)))
-              .header("Authorization", "Bearer " + TOKEN)
-              .header("Content-Type", "application/json"));
-    }
-
-    CompletableFuture<Answer> connecting(String name, String fullCommand) {
-      return asking("POST", "/mcp", connect(name, fullCommand));
-    }
-
-    Answer post(String path, JsonObject body) {
-      return asking("POST", path, body).join();
-    }
-
-    Answer postText(String path, String body) {
-      return send(request("POST", path, BodyPublishers.ofString(body))
-              .header("Authorization", "Bearer " + TOKEN)
-              .header("Content-Type", "application/json"))
-          .join();
-    }
-
-    Answer get(String path) {
-      return send(request("GET", path, BodyPublishers.noBody())
-              .header("Authorization", "Bearer " + TOKEN))
-          .join();
-    }
-
-    Answer delete(String path) {
-      return send(request("DELETE", path, BodyPublishers.noBody())
-              .header("Authorization", "Bearer " + TOKEN))
-          .join();
-    }
-
-    Answer disconnect(String name) {
-      return asking("DELETE", "/mcp", JsonObject.of("sessionId", "s", "name", name)).join();
-    }
-
-    Answer call(String name, String tool) {
-      return post("/mcp/call", calling(name, tool));
-    }
-
-    /// Connects, and returns the member `mcp` of the answer.
-    JsonObject connected(String name, String fullCommand) throws Exception {
-      Answer answer = connecting(name, fullCommand).join();
-      assertThat(answer.status()).as(answer.toString()).isEqualTo(200);
-      assertThat(answer.json().bool("success")).isTrue();
-      return answer.json().object("mcp");
-    }
-
-    JsonArray rows() throws Exception {
-      return get("/mcp?sessionId=s").json().array("connections");
-    }
-
-    /// Sends bytes that no proper client sends, and returns all that comes back.
-    String raw(String request) throws IOException {
-      try (var socket = new Socket(InetAddress.getLoopbackAddress(), port())) {
-        socket.getOutputStream().write(request.getBytes(UTF_8));
-        String answer = new String(socket.getInputStream().readAllBytes(), UTF_8);
-        bodies.add(answer);
-        return answer;
-      }
-    }
-
-    void untouchedBy(NothingLeft.Body refused) throws Exception {
-      untouched(() -> {
-        refused.run();
-        return null;
-      });
-    }
-
-    /// Runs something that is refused, and checks that a live connection has not noticed.
-    <T> T untouched(java.util.concurrent.Callable<T> refused) throws Exception {
-      connected("live", "fake serves");
-      JsonArray rows = rows();
-      List<ProcessHandle> children = children();
-      T answer = refused.call();
-      assertThat(rows()).isEqualTo(rows); // generation and process id are in it
-      assertThat(children()).isEqualTo(children).hasSize(1);
-      assertThat(host.statuses()).containsOnlyKeys("s");
-      assertThat(text(call("live", "echo").json())).isEqualTo("hello");
-      return answer;
-    }
-  }
-
-  /// What came back; every one is JSON, and none has a CORS header.
-  private record Answer(int status, JsonObject json, Map<String, List<String>> headers) {
-    static Answer of(HttpResponse<String> response) {
-      assertThat(response.headers().allValues("Content-Type"))
-          .as(response.body())
-          .containsExactly("application/json");
-      assertThat(response.headers().map().keySet())
-          .noneMatch(name -> name.toLowerCase(Locale.ROOT).startsWith("access-control-"));
-      try {
-        return new Answer(
-            response.statusCode(),
-            (JsonObject) JsonReader.read(response.body(), JsonLimits.defaults()),
-            response.headers().map());
-      } catch (IOException e) {
-        throw new AssertionError(response.body(), e);
-      }
-    }
-
-    String detail() {
-      assertThat(json.members()).containsOnlyKeys("detail");
-      try {
-        return json.string("detail");
-      } catch (IOException e) {
-        throw new AssertionError(e);
-      }
-    }
-  }
-
-  private void inLab(Body body) throws Exception {
+  private void inLab(FrontLab.Body body) throws Exception {
     inLab(HostOptions.defaults(), body);
   }
 
-  private void inLab(HostOptions limits, Body body) throws Exception {
-    inLab(limits, UnaryOperator.identity(), body);
+  private void inLab(HostOptions limits, FrontLab.Body body) throws Exception {
+    FrontLab.open(temp, limits, UnaryOperator.identity(), body);
   }
 
-  private void inLab(UnaryOperator<Front.Options> front, Body body) throws Exception {
-    inLab(HostOptions.defaults(), front, body);
+  private void inLab(UnaryOperator<Front.Options> front, FrontLab.Body body) throws Exception {
+    FrontLab.open(temp, HostOptions.defaults(), front, body);
   }
 
-  private void inLab(HostOptions limits, UnaryOperator<Front.Options> front, Body body)
-      throws Exception {
-    LOGGER.setLevel(Level.OFF); // what goes wrong here is meant to
-    try {
-      inSomeLab(limits, front, body);
-    } finally {
-      LOGGER.setLevel(null);
-    }
-  }
-
-  /// Puts all that is logged into `log`.
-  private void inLoggingLab(Queue<String> log, UnaryOperator<Front.Options> front, Body body)
-      throws Exception {
-    Handler handler = keeper(log);
-    LOGGER.setLevel(Level.ALL);
-    LOGGER.setUseParentHandlers(false);
-    LOGGER.addHandler(handler);
-    try {
-      inSomeLab(HostOptions.defaults(), front, body);
-    } finally {
-      LOGGER.removeHandler(handler);
-      LOGGER.setUseParentHandlers(true);
-      LOGGER.setLevel(null);
-    }
-  }
-
-  private void inSomeLab(HostOptions limits, UnaryOperator<Front.Options> changed, Body body)
-      throws Exception {
-    for (String name : List.of("fake", "npx", "uvx", "other", "sh")) {
-      if (Files.notExists(temp.resolve(name))) {
-        assertThat(Files.writeString(temp.resolve(name), FAKE).toFile().setExecutable(true))
-            .isTrue();
-      }
-    }
-    var close =
-        new CloseBudget(
-            Duration.ofSeconds(1),
-            Duration.ofSeconds(1),
-            Duration.ofMillis(300),
-            Duration.ofSeconds(1));
-    var pages =
-        new ClientOptions.Limits(JsonLimits.defaults(), 64 << 10, 20, 10_000, 256, 1_024, 64 << 10);
-    HostOptions options =
-        limits.withClient(ClientOptions.defaults().withClose(close).withLimits(pages));
-    NothingLeft.after(() -> {
-      var lab = new Lab();
-      try (var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-          var host = McpHost.open(options, lab);
-          var front = Front.open(changed.apply(options(0)), host)) {
-        lab.http = http;
-        lab.host = host;
-        lab.front = front;
-        body.run(lab);
-        host.end(); // so that requests which still wait are answered
-      }
-    });
-  }
-
-  private Front.Options options(int port) {
-    return new Front.Options(
-        "127.0.0.1",
-        port,
-        TOKEN,
-        List.of("fake", "npx", "uvx", "absent"),
-        Map.of("PATH", temp.toString()));
-  }
-
-  private static JsonObject connect(String name, String fullCommand) {
-    return JsonObject.of(
-        "sessionId", "s", "name", name, "clientType", "stdio", "fullCommand", fullCommand);
-  }
-
-  private static JsonObject calling(String name, String tool) {
-    return JsonObject.of("sessionId", "s", "name", name, "tool", tool, "arguments", Map.of());
-  }
-
-  private static String text(JsonObject result) throws IOException {
-    return ((JsonObject) result.array("content").get(0)).string("text");
-  }
-
-  private static List<ProcessHandle> children() {
-    return ProcessHandle.current().children().filter(ProcessHandle::isAlive).toList();
+  private void inLoggingLab(
+      Queue<String> log, UnaryOperator<Front.Options> front, FrontLab.Body body) throws Exception {
+    FrontLab.openLogging(temp, log, HostOptions.defaults(), front, body);
   }
 
   // What works.
@@ -1310,7 +981,7 @@ class FrontTest {
   void callOfAServerThatDiesIsToldTheCauseAtOnce() throws Exception {
     inLab(lab -> {
       lab.connected("x", "fake serves");
-      var waiting = lab.waiting("x", temp);
+      var waiting = lab.waiting("x");
       long begun = System.nanoTime();
       Answer answer = lab.call("x", "die");
       assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(10));
@@ -1362,7 +1033,7 @@ class FrontTest {
     inLab(lab -> {
       lab.goodbye = new CountDownLatch(1);
       lab.connected("x", "fake serves");
-      var waiting = lab.waiting("x", temp);
+      var waiting = lab.waiting("x");
       var disconnect = lab.asking("DELETE", "/mcp", JsonObject.of("sessionId", "s", "name", "x"));
       lab.await("x", ConnectionState.Closing.class::isInstance);
       Answer answer = lab.call("x", "echo");
@@ -1408,7 +1079,7 @@ class FrontTest {
     inLab(lab -> {
       lab.goodbye = new CountDownLatch(1);
       lab.connected("x", "fake serves");
-      var call = lab.waiting("x", temp);
+      var call = lab.waiting("x");
       Thread end = Thread.ofVirtual().start(lab.host::end);
       assertThat(call.join().status()).isEqualTo(503);
       assertThat(call.join().detail()).contains("the host is shutting down");
@@ -1443,7 +1114,7 @@ class FrontTest {
     try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
         var host = McpHost.open(HostOptions.defaults(), new HostListener() {})) {
       int port = taken.getLocalPort();
-      assertThatThrownBy(() -> Front.open(options(port), host))
+      assertThatThrownBy(() -> Front.open(FrontLab.options(temp, port), host))
           .isInstanceOf(IOException.class)
           .hasMessageStartingWith("cannot listen on 127.0.0.1:" + port + ": ");
     }
@@ -1451,7 +1122,8 @@ class FrontTest {
 
   @Test
   void optionsAreChecked() {
-    assertThatThrownBy(() -> options(65_536)).hasMessage("port must be 0 to 65535, is 65536");
+    assertThatThrownBy(() -> FrontLab.options(temp, 65_536))
+        .hasMessage("port must be 0 to 65535, is 65536");
     for (String token : List.of("", " ", " x", "x\n")) {
       assertThatThrownBy(() -> new Front.Options("127.0.0.1", 0, token, List.of(), Map.of()))
           .isInstanceOf(IllegalArgumentException.class)
@@ -1555,32 +1227,14 @@ class FrontTest {
     });
   }
 
-  private static Handler keeper(Queue<String> lines) {
-    var formatter = new SimpleFormatter();
-    var handler =
-        new Handler() {
-          @Override
-          public void publish(LogRecord record) {
-            lines.add(formatter.format(record)); // with the stack trace
-          }
-
-          @Override
-          public void flush() {}
-
-          @Override
-          public void close() {}
-        };
-    handler.setLevel(Level.ALL);
-    return handler;
-  }
-
   // Requests as bytes.
 
-  private static String rawRequest(Lab lab, String method, String path, String body) {
+  private static String rawRequest(FrontLab lab, String method, String path, String body) {
     return request(lab, method, path, AUTHORIZED + JSON, body);
   }
 
-  private static String request(Lab lab, String method, String path, String headers, String body) {
+  private static String request(
+      FrontLab lab, String method, String path, String headers, String body) {
     return hostless(method, path, "Host: 127.0.0.1:" + lab.port() + "\r\n" + headers, body);
   }
 
