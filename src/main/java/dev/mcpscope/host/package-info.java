@@ -3,5 +3,5 @@
 /// Read [dev.mcpscope.host.McpHost] first, then `Session`, which decides what happens when two
 /// callers want the same name. Threads: the host's owner, a session's owner for each session (a
 /// subtask of the host's scope), a connection's owner for each connection (a subtask of its
-/// session's), and one guest for the listener.
+/// session's), and a subtask of the host's that brings events to the listener, each in a guest.
 package dev.mcpscope.host;
