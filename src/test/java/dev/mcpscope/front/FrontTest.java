@@ -760,6 +760,23 @@ class FrontTest {
     });
   }
 
+  @Test
+  void bodyThatIsNotUtf8IsRefusedAndTouchesNothing() throws Exception {
+    inLab(lab -> {
+      byte[] body = LIVE.getBytes(UTF_8);
+      body[LIVE.indexOf("fake")] = (byte) 0xC3; // the first half of a character, and no second one
+      Answer answer =
+          lab.untouched(() ->
+              lab.send(
+                      lab.request("POST", "/mcp", BodyPublishers.ofByteArray(body))
+                          .header("Authorization", "Bearer " + TOKEN)
+                          .header("Content-Type", "application/json"))
+                  .join());
+      assertThat(answer.status()).isEqualTo(400);
+      assertThat(answer.detail()).contains("the body is not UTF-8");
+    });
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void bodyOfTwoMebibytesIsRefusedReadablyAndTouchesNothing(boolean chunked) throws Exception {

@@ -28,6 +28,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -595,9 +596,10 @@ class SessionRestartTest {
         lab -> {
           connect(lab, SERVE);
           var release = new CountDownLatch(1);
+          var calls = new AtomicInteger();
           lab.onConnect =
               (_, _) -> {
-                if (release.getCount() > 0) {
+                if (calls.incrementAndGet() == 1) {
                   release.await();
                   throw new IllegalStateException("not welcome");
                 }
