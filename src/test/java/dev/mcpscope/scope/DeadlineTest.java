@@ -39,6 +39,42 @@ class DeadlineTest {
   }
 
   @Test
+  void aDeadlineCountsFromItsStart() {
+    assertThat(Deadline.after(1_000, Duration.ofNanos(5)).atNanos()).isEqualTo(1_005);
+    assertThat(Deadline.after(-1_000, Duration.ofSeconds(2)).atNanos()).isEqualTo(1_999_999_000);
+    assertThat(Deadline.after(1_000, Duration.ZERO).atNanos()).isEqualTo(1_000);
+    assertThat(Deadline.after(1_000, CENTURY.negated()).atNanos()).isEqualTo(1_000);
+  }
+
+  @Test
+  void aStartThatIsPastUsesUpTheDuration() {
+    long anHourAgo = System.nanoTime() - TimeUnit.HOURS.toNanos(1);
+
+    assertThat(Deadline.after(anHourAgo, Duration.ofMinutes(59)).passed()).isTrue();
+    assertThat(Deadline.after(anHourAgo, Duration.ofMinutes(100)).passed()).isFalse();
+    assertThat(Deadline.after(anHourAgo, Duration.ofMinutes(100)).remainingNanos())
+        .isLessThanOrEqualTo(TimeUnit.MINUTES.toNanos(40));
+  }
+
+  @Test
+  void aStartThatIsToComeLeavesADurationBeyondTheClockAhead() {
+    long inAnHour = System.nanoTime() + TimeUnit.HOURS.toNanos(1);
+
+    assertThat(Deadline.after(inAnHour, Duration.ofSeconds(Long.MAX_VALUE)).passed()).isFalse();
+  }
+
+  @Test
+  void aStartNearTheOverflowOfTheClockChangesNothing() {
+    var start = new Deadline(Long.MAX_VALUE);
+    Deadline later = Deadline.after(start.atNanos(), Duration.ofNanos(2));
+
+    assertThat(later.atNanos()).isEqualTo(Long.MIN_VALUE + 1);
+    assertThat(later.orSooner(start)).isSameAs(start);
+    assertThat(Deadline.after(start.atNanos(), Duration.ofSeconds(Long.MAX_VALUE)).orSooner(start))
+        .isSameAs(start);
+  }
+
+  @Test
   void neverIsLaterThanAnythingElse() {
     Deadline inACentury = Deadline.after(CENTURY);
 

@@ -1,10 +1,12 @@
 package dev.mcpscope.scope;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.host.ThreadDump;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -119,6 +121,74 @@ class GuestTest {
       assertThat(System.nanoTime() - start).isGreaterThan(SHORT.multipliedBy(2).toNanos());
       released.countDown();
       assertThat(guest.dismiss(Deadline.after(LONG), LONG)).isTrue();
+    }
+  }
+
+  @Test
+  void awaitEndsWithTheGuest() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      for (Deadline deadline : List.of(Deadline.NEVER, Deadline.after(LONG))) {
+        Thread host = Thread.currentThread();
+
+        assertThat(start(() -> untilItWaits(host)).await(deadline)).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void awaitReturnsWhenItsDeadlinePassesAndLeavesTheGuestAlone() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var guest = start(released::await);
+      Deadline soon = Deadline.after(SHORT);
+
+      assertThat(guest.await(Deadline.after(Duration.ZERO))).isFalse();
+      assertThat(guest.await(soon)).isFalse();
+
+      assertThat(soon.passed()).isTrue();
+      released.countDown();
+      assertThat(guest.await(Deadline.NEVER)).isTrue();
+      assertThat(guest.await(Deadline.after(Duration.ZERO))).isTrue();
+      assertThat(end.get()).isEmpty();
+    }
+  }
+
+  @Test
+  void anInterruptOfTheCallerEndsItsAwaitAndLeavesTheGuestAlone() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var guest = start(released::await);
+      Thread.currentThread().interrupt();
+
+      assertThatThrownBy(() -> guest.await(Deadline.NEVER))
+          .isInstanceOf(InterruptedException.class);
+
+      assertThat(Thread.interrupted()).isFalse();
+      released.countDown();
+      assertThat(guest.await(Deadline.NEVER)).isTrue();
+      assertThat(end.get()).isEmpty();
+    }
+  }
+
+  @Test
+  void aGuestHasEndedWhenItsThreadHas() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var handingOver = new CountDownLatch(1);
+      var guest =
+          Guest.of(
+              "guest",
+              () -> {},
+              _ -> {
+                handingOver.countDown();
+                untilReleased();
+              });
+      assertThat(guest.hasEnded()).isFalse();
+
+      guest.start();
+      handingOver.await();
+      assertThat(guest.hasEnded()).isFalse();
+
+      released.countDown();
+      assertThat(guest.await(Deadline.NEVER)).isTrue();
+      assertThat(guest.hasEnded()).isTrue();
     }
   }
 
