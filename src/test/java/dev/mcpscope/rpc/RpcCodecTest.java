@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
@@ -182,9 +183,53 @@ class RpcCodecTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"1.0", "-1", "9007199254740993", "'x'", "''", "'1'"})
+  void aMalformedRequestKeepsThePeersIdAsItWasWritten(String id) throws JsonException {
+    Malformed malformed = malformed("{'jsonrpc':'2.0','id':" + id + ",'method':'m','params':[]}");
+    assertThat(malformed.request().map(RpcId::toString)).contains(id.replace('\'', '"'));
+    assertThat(malformed.call()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'jsonrpc':'2.0','method':'m','params':[]}",
+        "{'jsonrpc':'2.0','method':'m','result':{}}",
+        "{'jsonrpc':'2.0','method':7}",
+        "{'method':'m'}",
+      })
+  void aMalformedNotificationHasNoId(String text) throws JsonException {
+    Malformed malformed = malformed(text);
+    assertThat(malformed.request()).isEmpty();
+    assertThat(malformed.call()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'jsonrpc':'2.0','id':1}",
+        "{'id':1,'result':1}",
+        "{'jsonrpc':'2.0','id':1,'error':{}}",
+      })
+  void aMalformedResponseIsNoRequestOfThePeers(String text) throws JsonException {
+    assertThat(malformed(text).request()).isEmpty();
+  }
+
+  @Test
+  void eachMalformedMessageOfABatchKeepsItsOwnId() throws JsonException {
+    assertThat(decode("[{'id':1,'method':'m'},{'id':1,'result':1},{'id':'x','method':'m'}]"))
+        .extracting(m -> ((Malformed) m).call(), m -> ((Malformed) m).request())
+        .containsExactly(
+            tuple(Optional.empty(), Optional.of(ONE)),
+            tuple(Optional.of(ONE), Optional.empty()),
+            tuple(Optional.empty(), Optional.of(RpcId.of("x"))));
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"1", "'x'", "null", "true", "[]", "[[]]", "[1]", "{}"})
   void jsonThatIsNoMessageIsMalformed(String text) throws JsonException {
     assertThat(malformed(text).call()).isEmpty();
+    assertThat(malformed(text).request()).isEmpty();
   }
 
   @Test
