@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -33,6 +34,26 @@ class JsonObjectTest {
           true,
           "null",
           null);
+
+  private static final JsonObject A = JsonObject.of("a", 1);
+  private static final JsonObject LISTS =
+      JsonObject.of(
+          "objects",
+          JsonArray.of(A, JsonObject.EMPTY, A),
+          "strings",
+          JsonArray.of("x", "", "x"),
+          "none",
+          JsonArray.EMPTY,
+          "null",
+          null,
+          "text",
+          "x",
+          "a null in it",
+          JsonArray.of(A, null),
+          "mixed objects",
+          JsonArray.of(A, "x"),
+          "mixed strings",
+          JsonArray.of("x", 1));
 
   /// An accessor, so that one table can hold them all.
   private interface Access {
@@ -125,6 +146,73 @@ class JsonObjectTest {
         .isThrownBy(() -> object.integer("n"))
         .withMessage("member \"n\" is a fraction or beyond 64 bits, expected an integer");
     assertThatExceptionOfType(JsonException.class).isThrownBy(() -> object.optionalInteger("n"));
+  }
+
+  private static Stream<Arguments> lists() {
+    return Stream.of(
+        Arguments.of("objects", "an object", (Access) JsonObject::objects),
+        Arguments.of("objects", "an object", (Access) JsonObject::optionalObjects),
+        Arguments.of("strings", "a string", (Access) JsonObject::optionalStrings));
+  }
+
+  @Test
+  void theElementsOfAnArrayAreReturnedInTheirOrder() throws JsonException {
+    assertThat(LISTS.objects("objects")).containsExactly(A, JsonObject.EMPTY, A);
+    assertThat(LISTS.optionalObjects("objects")).containsExactly(A, JsonObject.EMPTY, A);
+    assertThat(LISTS.optionalStrings("strings")).containsExactly("x", "", "x");
+  }
+
+  @ParameterizedTest
+  @MethodSource("lists")
+  void anEmptyArrayIsAnEmptyList(String name, String kind, Access access) throws JsonException {
+    assertThat(access.of(LISTS, "none")).isEqualTo(List.of());
+  }
+
+  @Test
+  void anArrayThatMustBeThereIsNamed() {
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> LISTS.objects("other"))
+        .withMessage("member \"other\" is missing, expected an array");
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> LISTS.objects("null"))
+        .withMessage("member \"null\" is null, expected an array");
+  }
+
+  @Test
+  void anAbsentArrayAndANullAreEmptyLists() throws JsonException {
+    assertThat(LISTS.optionalObjects("other")).isEmpty();
+    assertThat(LISTS.optionalObjects("null")).isEmpty();
+    assertThat(LISTS.optionalStrings("other")).isEmpty();
+    assertThat(LISTS.optionalStrings("null")).isEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("lists")
+  void whatIsNoArrayIsNamed(String name, String kind, Access access) {
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> access.of(LISTS, "text"))
+        .withMessage("member \"text\" is a string, expected an array");
+  }
+
+  @ParameterizedTest
+  @MethodSource("lists")
+  void anElementOfAnotherTypeIsNamedWithItsPlace(String name, String kind, Access access) {
+    String mixed = "mixed " + name;
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> access.of(LISTS, mixed))
+        .withMessage(
+            "member \"%s[1]\" is %s, expected %s",
+            mixed, name.equals("objects") ? "a string" : "a number", kind);
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> access.of(LISTS, "a null in it"))
+        .withMessageEndingWith(", expected " + kind);
+  }
+
+  @Test
+  void aNullIsNoElement() {
+    assertThatExceptionOfType(JsonException.class)
+        .isThrownBy(() -> LISTS.optionalObjects("a null in it"))
+        .withMessage("member \"a null in it[1]\" is null, expected an object");
   }
 
   @Test
