@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Mailbox;
@@ -47,10 +48,12 @@ class StdioTransportTest {
   /// Keeps what arrives.
   private static final class Kept implements Inbox {
     final BlockingQueue<RpcMessage> messages = new LinkedBlockingQueue<>();
+    final BlockingQueue<Integer> sizes = new LinkedBlockingQueue<>(); // one for each message
     final BlockingQueue<Loss> losses = new LinkedBlockingQueue<>();
 
     @Override
     public void received(RpcMessage message, int bytes) {
+      sizes.add(bytes);
       messages.add(message);
     }
 
@@ -131,6 +134,63 @@ class StdioTransportTest {
       assertThat(report.outcome()).isEqualTo(Outcome.GRACEFUL);
       assertThat(report.exitCode()).hasValue(0);
       assertThat(report.nothingLeft()).isTrue();
+    }
+  }
+
+  @Test
+  void aMessageIsToldWithTheBytesOfItsLine() throws Exception {
+    RpcMessage message = request(1, "grüße 😀");
+    try (var _ = NothingLeft.check()) {
+      with(
+          Road.PIPES,
+          "exec cat",
+          (transport, inbox) -> {
+            transport.send(message);
+
+            assertThat(inbox.messages.take()).isEqualTo(message);
+            assertThat(inbox.sizes.take()).isEqualTo(RpcCodec.encode(message).length);
+          });
+    }
+  }
+
+  @Test
+  void theBytesOfABatchAreSharedOutAmongItsMessages() throws Exception {
+    String one = "{\"jsonrpc\":\"2.0\",\"method\":\"one\"}";
+    String batch = "[" + one + ", " + one + ",\"no message\"]";
+    try (var _ = NothingLeft.check()) {
+      with(
+          Road.PIPES,
+          "echo '" + batch + "'; echo '" + one + "'; echo '[]'; exec cat",
+          (_, inbox) -> {
+            for (int i = 0; i < 5; i++) {
+              inbox.messages.take();
+            }
+
+            int share = batch.length() / 3;
+            assertThat(inbox.sizes).containsExactly(share, share, share, one.length(), 2);
+          });
+    }
+  }
+
+  @Test
+  void anAnswerThatCannotBeReadIsToldWithTheBytesOfItsLine() throws Exception {
+    String broken = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{]}";
+    try (var _ = NothingLeft.check()) {
+      CloseReport report =
+          with(
+              Road.PIPES,
+              "echo hello; echo; echo '" + broken + "'; exec cat",
+              (_, inbox) -> {
+                assertThat(inbox.messages.take())
+                    .isInstanceOfSatisfying(
+                        RpcMessage.Malformed.class,
+                        malformed -> {
+                          assertThat(malformed.call()).contains(RpcId.of(7));
+                          assertThat(malformed.request()).isEmpty();
+                        });
+                assertThat(inbox.sizes).containsExactly(broken.length());
+              });
+      assertThat(report.skippedLines()).isEqualTo(2);
     }
   }
 
