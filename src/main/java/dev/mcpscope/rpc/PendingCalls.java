@@ -76,7 +76,8 @@ public final class PendingCalls<X extends Exception> {
   }
 
   /// Stops the clocks of all calls, whose time it is not: the server waits for an answer of ours.
-  /// Only their maximum goes on. Any thread; each hold needs a [#release()].
+  /// Only their maximum goes on. A call whose time is over while its caller is busy elsewhere, in its
+  /// listener say, may profit from a hold that came later. Any thread; each needs a [#release()].
   public void hold() {
     holders.incrementAndGet();
   }

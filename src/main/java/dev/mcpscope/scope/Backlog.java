@@ -60,7 +60,13 @@ public final class Backlog<E> {
         return;
       }
       if (waiting.size() == capacity) {
-        drop();
+        dropped++;
+        if (!dropOldest() && policy.droppable(event)) {
+          return; // nothing that waits counts for less than this one
+        }
+        if (waiting.size() == capacity) {
+          waiting.pollFirstEntry();
+        }
       }
       waiting.put(subject == null ? new Object() : subject, event);
       changed.signal();
@@ -69,15 +75,14 @@ public final class Backlog<E> {
     }
   }
 
-  private void drop() {
-    dropped++;
+  private boolean dropOldest() {
     for (Iterator<E> oldest = waiting.values().iterator(); oldest.hasNext(); ) {
       if (policy.droppable(oldest.next())) {
         oldest.remove();
-        return;
+        return true;
       }
     }
-    waiting.pollFirstEntry();
+    return false;
   }
 
   /// Waits for the next event; unblocked by an event, by [#close()], by the deadline and by

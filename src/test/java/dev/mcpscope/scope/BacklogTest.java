@@ -96,6 +96,11 @@ class BacklogTest {
   }
 
   @Test
+  void aDroppableEventPushesOutNothingThatCounts() throws Exception {
+    assertThat(left(backlog(2, "a", "b=1", "log"))).containsExactly("1 dropped", "a", "b=1");
+  }
+
+  @Test
   void aSubjectThatWasDroppedWaitsAnewAtTheEnd() throws Exception {
     Backlog<String> backlog = backlog(2, "a=1", "b", "c", "a=2");
 
