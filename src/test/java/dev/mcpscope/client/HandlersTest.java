@@ -25,6 +25,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -571,14 +572,20 @@ class HandlersTest {
   }
 
   @Test
-  void aRequestThatIsCancelledByTheNextMessageIsNotAnswered() throws Exception {
+  void aRequestThatIsCancelledByTheNextMessageIsNotAnsweredAndKeepsNoHandler() throws Exception {
+    var inside = new AtomicInteger();
+    ClientFeatures slow =
+        NONE.withSampling(_ -> {
+          inside.incrementAndGet();
+          try {
+            new CountDownLatch(1).await();
+          } finally {
+            inside.decrementAndGet();
+          }
+          return null;
+        });
     try (var _ = NothingLeft.check();
-        var client =
-            open(
-                NONE.withSampling(_ -> {
-                  new CountDownLatch(1).await();
-                  return null;
-                }))) {
+        var client = open(slow)) {
       var peer = new Peer(client);
       for (int i = 0; i < 50; i++) {
         peer.says(
@@ -586,6 +593,10 @@ class HandlersTest {
             cancelled("{'requestId':" + i + "}"));
       }
       peer.asks(Peer.request("'after'", "ping", "{}"));
+      while (inside.get() > 0 && !Thread.currentThread().isInterrupted()) {
+        Thread.onSpinWait();
+      }
+      assertThat(inside).hasValue(0);
       assertThat(responses(peer))
           .extracting(r -> r.get("id"))
           .containsExactly(new JsonString("after"));
