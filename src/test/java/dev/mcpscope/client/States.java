@@ -16,8 +16,13 @@ final class States implements Connection.Observer {
   }
 
   /// Waits until a state of this name has been reached, such as "initialize" or "Closing".
-  synchronized void await(String name) throws InterruptedException {
-    while (states.stream().map(States::name).noneMatch(name::equals)) {
+  void await(String name) throws InterruptedException {
+    await(name, 1);
+  }
+
+  /// Waits until it has been reached so many times.
+  synchronized void await(String name, int times) throws InterruptedException {
+    while (states.stream().map(States::name).filter(name::equals).count() < times) {
       wait();
     }
   }
