@@ -187,6 +187,17 @@ class HandlersTest {
         .isEqualTo(Json.value("[{'type':'text','text':'wait'}," + use + "]"));
   }
 
+  /// No task was declared, so it is "processed normally".
+  @Test
+  void aRequestThatMayBeATaskIsAnsweredAsAnyOther() throws Exception {
+    JsonObject answer =
+        answer(
+            NONE.withSampling(_ -> SamplingResult.text("m", "hi")),
+            SAMPLE.replace("'maxTokens'", "'task':{'ttl':60000},'maxTokens'"));
+    assertThat(answer.object("result").string("model")).isEqualTo("m");
+    assertThat(answer.object("result").has("task")).isFalse();
+  }
+
   static Stream<Arguments> formsAnswered() {
     return Stream.of(
         Arguments.of(

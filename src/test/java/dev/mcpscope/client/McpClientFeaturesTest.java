@@ -426,6 +426,20 @@ class McpClientFeaturesTest {
     }
   }
 
+  @Test
+  void aPingThatIsNotAnsweredIsOutOfTimeAndTheConnectionGoesOn() throws Exception {
+    with(
+        client -> {
+          McpClient impatient =
+              client.with(CallOptions.defaults().withTimeout(Duration.ofMillis(200)));
+          assertThat(failure(CallTimeoutException.class, impatient::ping))
+              .hasMessageContaining("ping")
+              .hasMessageContaining(" 200 ms");
+          assertThat(params(client, "notifications/cancelled")).hasSize(1);
+        },
+        new Fault.Silent("ping"));
+  }
+
   // Results that are none.
 
   private interface Call {

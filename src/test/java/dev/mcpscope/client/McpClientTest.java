@@ -205,6 +205,28 @@ class McpClientTest {
     }
   }
 
+  @Test
+  void theServerIsToldWhyACallWasGivenUp() throws Exception {
+    try (var _ = NothingLeft.check();
+        var client = McpClient.open(ScriptedServer.with())) {
+      failure(CallTimeoutException.class, () -> client.callTool("never", Map.of(), IMPATIENT));
+      Caller<?> caller = waiting(client);
+      caller.interrupt();
+      caller.failure();
+      CallOptions failing =
+          CallOptions.defaults()
+              .withProgress(_ -> {
+                throw new IllegalStateException();
+              });
+      assertThatThrownBy(() -> client.callTool("progress", Map.of("everyMs", 20), failing))
+          .isInstanceOf(IllegalStateException.class);
+      assertThat(new Peer(client).heard("notifications/cancelled"))
+          .extracting(cancelled -> cancelled.object("params").string("reason"))
+          .containsExactly(
+              "its time is over", "the caller was interrupted", "the caller's listener has failed");
+    }
+  }
+
   private static void assertThatTheLastCallWasCancelled(String received) {
     List<String> lines = received.lines().toList().reversed(); // newest: the call of "received"
     assertThat(lines.get(1)).contains("\"method\":\"notifications/cancelled\"");

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -76,6 +77,39 @@ class ServerEventsTest {
         var _ = open(heard, Fault.Quirk.NOTIFIES_FIRST)) {
       assertThat(heard.until(all -> !all.isEmpty()))
           .containsExactly(new ListChanged(ServerEvent.List.TOOLS));
+    }
+  }
+
+  @Test
+  void toolsThatHaveChangedAreReadAgain() throws Exception {
+    Fault tools =
+        Peer.answers(
+            "tools/list",
+            "{'result':{'tools':[{'name':'a'}]}}",
+            "{'result':{'tools':[{'name':'b'},{'name':'c'}]}}");
+    var told = new LinkedBlockingQueue<List<String>>();
+    try (var _ = NothingLeft.check()) {
+      var connection =
+          new Connection(
+              "connection/t",
+              "t",
+              ScriptedServer.with(tools),
+              DEFAULTS,
+              new Connection.Callbacks() {},
+              new Connection.Observer() {
+                @Override
+                public void changed(ConnectionState state) {
+                  if (state instanceof ConnectionState.Connected(_, var listed)) {
+                    told.add(listed.stream().map(Tool::name).toList());
+                  }
+                }
+              });
+      Thread.ofVirtual().name("owner").start(connection::run);
+      try (var client = connection.awaitReady()) {
+        assertThat(told.take()).containsExactly("a");
+        new Peer(client).says(Peer.notification("tools/list_changed", "{}"));
+        assertThat(told.take()).containsExactly("b", "c");
+      }
     }
   }
 
