@@ -7,7 +7,7 @@ import java.util.OptionalLong;
 
 /// How an argument may go on.
 ///
-/// @param values the server's suggestions, the best ones first; a hundred at the most
+/// @param values the server's suggestions, the best ones first
 /// @param total how many there are in all, if the server knows
 /// @param hasMore whether there are more than these
 /// @param json the whole result as the server sent it

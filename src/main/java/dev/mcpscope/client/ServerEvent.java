@@ -44,7 +44,7 @@ public sealed interface ServerEvent {
   record LogMessage(LogLevel level, Optional<String> logger, JsonValue data, JsonObject json)
       implements ServerEvent {}
 
-  /// A call of ours has come further, if it asked to be told. Its own listener has heard it too.
+  /// A call of ours has come further. Its own listener, if it has one, is told too.
   ///
   /// @param call counts the calls of a connection
   /// @param method what was called
