@@ -39,7 +39,9 @@ final class Settings {
       Matcher matcher = VALUE.matcher(text);
       Long factor = matcher.matches() ? FACTORS.get(unit).get(matcher.group("unit")) : null;
       if (factor == null) {
-        throw new UsageException(flag + " must be " + unit.examples + ", is '" + text + "'");
+        throw new UsageException(
+            "%s must be %s to %s, as %s, is '%s'"
+                .formatted(flag, shown(least), shown(most), unit.examples, text));
       }
       long value = Long.parseLong(matcher.group("number")) * factor;
       if (value < least || value > most) {
@@ -74,21 +76,23 @@ final class Settings {
           Unit.COUNT, Map.of("", 1L));
 
   private static final long HOUR = 3_600_000;
-  private static final long STEP = 7_000; // what all steps of a close may take together
-
   private static final HostOptions HOST = HostOptions.defaults();
   private static final ClientOptions CLIENT = HOST.client();
   private static final ClientOptions.Limits SERVER = CLIENT.limits();
   private static final Front.Limits FRONT = Front.Limits.defaults();
+
+  /// What the steps of a close that have a flag may take together, and so each of them.
+  private static final long STEPS =
+      CloseBudget.MAXIMUM.minusSeconds(1).minus(CLIENT.close().callback()).toMillis();
 
   private static final List<Setting> ALL =
       List.of(
           time("--connect-timeout", 1, HOUR, CLIENT.connectTimeout(), "to connect a server"),
           time("--call-timeout", 1, HOUR, CLIENT.callTimeout(), "for a call without progress"),
           time("--call-maximum", 1, 24 * HOUR, CLIENT.callMaximum(), "for a call with progress"),
-          time("--exit-timeout", 0, STEP, CLIENT.close().exit(), "to exit when its input ends"),
-          time("--terminate-timeout", 0, STEP, CLIENT.close().terminate(), "to end at SIGTERM"),
-          time("--kill-timeout", 0, STEP, CLIENT.close().kill(), "to be gone at SIGKILL"),
+          time("--exit-timeout", 0, STEPS, CLIENT.close().exit(), "to exit when its input ends"),
+          time("--terminate-timeout", 0, STEPS, CLIENT.close().terminate(), "to end at SIGTERM"),
+          time("--kill-timeout", 0, STEPS, CLIENT.close().kill(), "to be gone at SIGKILL"),
           time("--close-timeout", 1_000, 60_000, HOST.close(), "to end them all"),
           time("--session-idle", 1, 24 * HOUR, HOST.sessionIdle(), "a session lives without use"),
           time("--restart-first", 1, HOUR, HOST.restart().first(), "before the first restart"),
@@ -170,11 +174,10 @@ final class Settings {
 
   /// A budget that lies in another one has to fit into it.
   private void checkNested() throws UsageException {
-    long steps = STEP - CLIENT.close().callback().toMillis();
-    if (get("--exit-timeout") + get("--terminate-timeout") + get("--kill-timeout") > steps) {
+    if (get("--exit-timeout") + get("--terminate-timeout") + get("--kill-timeout") > STEPS) {
       throw new UsageException(
           "--exit-timeout, --terminate-timeout and --kill-timeout must be "
-              + steps
+              + STEPS
               + " ms or less together");
     }
     atMost("--call-timeout", "--call-maximum");
