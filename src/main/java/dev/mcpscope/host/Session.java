@@ -373,7 +373,7 @@ final class Session {
     slot.live = live;
     slot.failed = null;
     current.put(live.name, live);
-    plan.started(); // after that: the row of the one that was lost says to the end what will come
+    plan.started(); // not before: until the row is the new one, it says that there will be one
     scope.fork(
         live.name + "#" + live.generation,
         live.connection::run,
