@@ -208,7 +208,7 @@ final class Handlers {
       asked.hasGuest = true;
       Guest guest =
           guests.start(
-              name + " " + asked.request.method() + " " + asked.request.id(),
+              name + " " + asked.request.method() + " " + shown(asked.request.id().toString()),
               () -> asked.answer.complete(answer(asked, handler)),
               failure -> ended(asked, failure));
       try {
@@ -259,8 +259,8 @@ final class Handlers {
   }
 
   /// The server's own word, but not all of it, whatever it is.
-  private static String shown(String method) {
-    String start = method.length() > MOST_SHOWN ? method.substring(0, MOST_SHOWN) + "…" : method;
+  private static String shown(String word) {
+    String start = word.length() > MOST_SHOWN ? word.substring(0, MOST_SHOWN) + "…" : word;
     return start.replaceAll("\\p{Cntrl}", "?");
   }
 
