@@ -165,7 +165,9 @@ final class CommandPolicy {
         .orElseThrow(() ->
             new RefusedException(
                 "%s is not an allowed executable; by name or absolute path, allowed are: %s"
-                    .formatted(shown(word), String.join(", ", programs.keySet()))));
+                    .formatted(
+                        shown(word),
+                        programs.isEmpty() ? "none" : String.join(", ", programs.keySet()))));
   }
 
   /// Says whether the runner is behind a file of any name: `npx` itself is a link to `npx-cli.js`.

@@ -1,0 +1,82 @@
+package dev.mcpscope.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.mcpscope.json.JsonLimits;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ClientOptionsTest {
+  private static final ClientOptions DEFAULTS = ClientOptions.defaults();
+  private static final Duration SECOND = Duration.ofSeconds(1);
+
+  static Stream<Map.Entry<String, Function<Duration, ClientOptions>>> times() {
+    return Stream.of(
+        Map.entry("connectTimeout", DEFAULTS::withConnectTimeout),
+        Map.entry("callTimeout", time -> DEFAULTS.withCallTimeout(time, SECOND)),
+        Map.entry("callMaximum", time -> DEFAULTS.withCallTimeout(SECOND, time)),
+        Map.entry("handlerTimeout", time -> DEFAULTS.withHandlerTimeout(time, SECOND)),
+        Map.entry("listenerTimeout", time -> DEFAULTS.withHandlerTimeout(SECOND, time)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("times")
+  void aTimeIsMoreThanZero(Map.Entry<String, Function<Duration, ClientOptions>> time) {
+    for (Duration wrong : new Duration[] {Duration.ZERO, Duration.ofMillis(-1)}) {
+      assertThatThrownBy(() -> time.getValue().apply(wrong))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(time.getKey() + " must be more than zero, is " + wrong);
+    }
+  }
+
+  private static ClientOptions.Limits limits(int... six) {
+    return new ClientOptions.Limits(
+        JsonLimits.defaults(), six[0], six[1], six[2], six[3], six[4], six[5]);
+  }
+
+  @Test
+  void aLimitIsOneOrMore() {
+    String[] names = {"stderrBytes", "pages", "items", "serverRequests", "events", "eventBytes"};
+    for (int i = 0; i < names.length; i++) {
+      int[] values = {1, 1, 1, 1, 1, 1};
+      limits(values);
+      values[i] = 0;
+      assertThatThrownBy(() -> limits(values))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(names[i] + " must be 1 or more, is 0");
+    }
+  }
+
+  @Test
+  void eachChangeKeepsTheRest() {
+    var features = ClientFeatures.none().withListener(_ -> {});
+    ClientOptions changed =
+        DEFAULTS
+            .withFeatures(features)
+            .withHandlerTimeout(Duration.ofSeconds(1), Duration.ofSeconds(2))
+            .withConnectTimeout(Duration.ofSeconds(3))
+            .withCallTimeout(Duration.ofSeconds(4), Duration.ofSeconds(5))
+            .withLimits(limits(1, 2, 3, 4, 5, 6))
+            .withIdentity("a", "b")
+            .withClose(DEFAULTS.close());
+    assertThat(changed)
+        .isEqualTo(
+            new ClientOptions(
+                "a",
+                "b",
+                Duration.ofSeconds(3),
+                Duration.ofSeconds(4),
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(1),
+                Duration.ofSeconds(2),
+                DEFAULTS.close(),
+                limits(1, 2, 3, 4, 5, 6),
+                features));
+  }
+}
