@@ -868,11 +868,12 @@ class McpHostTest {
             Map.entry("sessions", () -> defaults.withLimits(0, 1, 1)),
             Map.entry("connections", () -> defaults.withLimits(1, 0, 1)),
             Map.entry("connectionsPerSession", () -> defaults.withLimits(1, 1, -1)),
-            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)),
-            Map.entry("first", () -> restart(Duration.ZERO, second, 1, second)),
-            Map.entry("most", () -> restart(second, second.minusNanos(1), 1, second)),
-            Map.entry("attempts", () -> restart(second, second, 0, second)),
-            Map.entry("stable", () -> restart(second, second, 1, Duration.ZERO)))
+            Map.entry(
+                "subscriptionsPerSession",
+                () ->
+                    new HostOptions(
+                        defaults.client(), 1, 1, 1, 0, Duration.ofDays(1), Duration.ofDays(1))),
+            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)))
         .forEach(wrong ->
             assertThatThrownBy(wrong.getValue()::run)
                 .isInstanceOf(IllegalArgumentException.class)
