@@ -23,7 +23,7 @@ class HostEventTest {
   private static final ServerEvent TOOLS = new ServerEvent.ListChanged(ServerEvent.List.TOOLS);
 
   private static Changed changed(ConnectionState state) {
-    return new Changed(new ConnectionStatus("s", "x", 1, ServerSpec.stdio("x"), state));
+    return new Changed(new ConnectionStatus("s", "x", 1, ServerSpec.stdio("x"), state, false));
   }
 
   private static Told told(long generation, ServerEvent event) {

@@ -872,8 +872,12 @@ class McpHostTest {
                 "subscriptionsPerSession",
                 () ->
                     new HostOptions(
-                        defaults.client(), 1, 1, 1, 0, Duration.ofDays(1), Duration.ofDays(1))),
-            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)))
+                        defaults.client(), 1, 1, 1, 0, second, second, defaults.restart())),
+            Map.entry("sessionIdle", () -> defaults.withSessionIdle(Duration.ZERO)),
+            Map.entry("first", () -> restart(Duration.ZERO, second, 1, second)),
+            Map.entry("most", () -> restart(second, second.minusNanos(1), 1, second)),
+            Map.entry("attempts", () -> restart(second, second, 0, second)),
+            Map.entry("stable", () -> restart(second, second, 1, Duration.ZERO)))
         .forEach(wrong ->
             assertThatThrownBy(wrong.getValue()::run)
                 .isInstanceOf(IllegalArgumentException.class)
