@@ -448,9 +448,11 @@ class FloodTest {
             left.get((int) request.maxTokens()).countDown();
           }
         });
+    // Fewer than are made, and a few more than two: a place is free a moment after its answer is
+    // out.
     try (var _ = NothingLeft.check();
         var client =
-            McpClient.open(ScriptedServer.with(), options(features, JsonLimits.defaults(), 2))) {
+            McpClient.open(ScriptedServer.with(), options(features, JsonLimits.defaults(), 8))) {
       var peer = new Peer(client);
       for (int i = 0; i < 20; i++) {
         left.add(new CountDownLatch(1));
