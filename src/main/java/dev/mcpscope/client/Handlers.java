@@ -42,7 +42,7 @@ final class Handlers {
   private sealed interface Mail {
     record Serve(Asked asked) implements Mail {}
 
-    record Served(Asked asked, Throwable failure) implements Mail {}
+    record Served(Throwable failure) implements Mail {}
 
     record End() implements Mail {}
   }
@@ -61,7 +61,7 @@ final class Handlers {
 
     // What is sent; empty when the server has cancelled the request. The first one counts.
     final CompletableFuture<Optional<RpcMessage.Response>> answer = new CompletableFuture<>();
-    volatile boolean hasGuest; // whose end frees its place; else the end of its subtask does
+    volatile boolean hasGuest; // whose end frees its place, else its subtask does
 
     Asked(RpcMessage.Request request, int bytes) {
       this.request = request;
@@ -148,14 +148,10 @@ final class Handlers {
     try (var scope = TaskScope.open(name, mailbox)) {
       while (true) {
         switch (scope.take()) {
-          case Mail.Serve(var asked) ->
-              scope.fork("request", () -> serve(asked), t -> new Mail.Served(asked, t));
-          case Mail.Served(_, OverloadedException unread) ->
+          case Mail.Serve(var asked) -> scope.fork("request", () -> serve(asked), Mail.Served::new);
+          case Mail.Served(OverloadedException unread) ->
               throw unread; // it asks, and never listens
-          case Mail.Served(var asked, var failure) -> {
-            if (!asked.hasGuest) {
-              free(asked);
-            }
+          case Mail.Served(var failure) -> {
             if (failure != null) {
               LOG.log(System.Logger.Level.WARNING, name + ": a request was not answered", failure);
             }
@@ -190,6 +186,9 @@ final class Handlers {
         } else {
           host(asked, handler.get());
         }
+      }
+      if (!asked.hasGuest) {
+        free(asked); // before the answer is out: who has it may ask anew
       }
       Optional<RpcMessage.Response> response = asked.answer.getNow(Optional.empty());
       if (response.isPresent()) {
