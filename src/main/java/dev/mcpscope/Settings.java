@@ -81,6 +81,10 @@ final class Settings {
   private static final ClientOptions.Limits SERVER = CLIENT.limits();
   private static final Front.Limits FRONT = Front.Limits.defaults();
 
+  /// What a close takes at the most besides those steps: `onDisconnect`, and a second for joining.
+  private static final long LEAST_CLOSE =
+      CLIENT.close().callback().plus(Duration.ofSeconds(1)).toMillis();
+
   /// What the steps of a close that have a flag may take together, and so each of them.
   private static final long STEPS =
       CloseBudget.MAXIMUM.minusSeconds(1).minus(CLIENT.close().callback()).toMillis();
@@ -93,7 +97,7 @@ final class Settings {
           time("--exit-timeout", 0, STEPS, CLIENT.close().exit(), "to exit when its input ends"),
           time("--terminate-timeout", 0, STEPS, CLIENT.close().terminate(), "to end at SIGTERM"),
           time("--kill-timeout", 0, STEPS, CLIENT.close().kill(), "to be gone at SIGKILL"),
-          time("--close-timeout", 1_000, 60_000, HOST.close(), "to end them all"),
+          time("--close-timeout", LEAST_CLOSE, 60_000, HOST.close(), "to end them all"),
           time("--session-idle", 1, 24 * HOUR, HOST.sessionIdle(), "a session lives without use"),
           time("--restart-first", 1, HOUR, HOST.restart().first(), "before the first restart"),
           time("--restart-most", 1, HOUR, HOST.restart().most(), "before any restart"),
@@ -174,11 +178,19 @@ final class Settings {
 
   /// A budget that lies in another one has to fit into it.
   private void checkNested() throws UsageException {
-    if (get("--exit-timeout") + get("--terminate-timeout") + get("--kill-timeout") > STEPS) {
+    long steps = get("--exit-timeout") + get("--terminate-timeout") + get("--kill-timeout");
+    if (steps > STEPS) {
       throw new UsageException(
           "--exit-timeout, --terminate-timeout and --kill-timeout must be "
               + STEPS
               + " ms or less together");
+    }
+    long one = steps + LEAST_CLOSE;
+    if (get("--close-timeout") < one) {
+      throw new UsageException(
+          "--close-timeout must be "
+              + one
+              + " ms or more, which the close of one connection takes");
     }
     atMost("--call-timeout", "--call-maximum");
     atMost("--restart-first", "--restart-most");

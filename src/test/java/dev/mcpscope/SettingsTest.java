@@ -14,7 +14,6 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -253,7 +252,7 @@ class SettingsTest {
       case "--call-maximum" -> Map.of("--call-timeout", "1ms");
       case "--restart-first" -> Map.of("--restart-most", "1h");
       case "--restart-most" -> Map.of("--restart-first", "1ms");
-      case "--exit-timeout", "--terminate-timeout", "--kill-timeout" ->
+      case "--exit-timeout", "--terminate-timeout", "--kill-timeout", "--close-timeout" ->
           Map.of("--exit-timeout", "0s", "--terminate-timeout", "0s", "--kill-timeout", "0s");
       default -> Map.of();
     };
@@ -280,7 +279,7 @@ class SettingsTest {
       value = {
         "--connect-timeout | 0ms      | 3600001ms  | 1ms to 60m",
         "--exit-timeout    | -1ms     | 5001ms     | 0s to 5s",
-        "--close-timeout   | 999ms    | 61s        | 1s to 1m",
+        "--close-timeout   | 2999ms   | 61s        | 3s to 1m",
         "--message-bytes   | 1023     | 1073741825 | 1KiB to 1024MiB",
         "--target-bytes    | 255      | 32769      | 256 to 32KiB",
         "--headers         | 15       | 401        | 16 to 400",
@@ -326,9 +325,6 @@ class SettingsTest {
   }
 
   @Test
-  @Disabled(
-      "the time to end them all may be set below the steps of one close: then the program ends with"
-          + " sessions unfinished, and leaves their servers to themselves")
   void timeToEndAllConnectionsHoldsTheCloseOfOne() {
     assertThatThrownBy(() -> Settings.of(Map.of("--close-timeout", "1s")))
         .isInstanceOf(UsageException.class)
