@@ -255,6 +255,7 @@ public final class Connection {
                   2L * options.limits().message().maxBytes(),
                   options.limits().stderrBytes()),
               new Arrivals());
+      case ServerSpec.Http _ -> throw new IOException("HTTP is not built yet");
     };
   }
 
@@ -337,7 +338,7 @@ public final class Connection {
   }
 
   private boolean connected() {
-    return state instanceof ConnectionState.Connected;
+    return state instanceof ConnectionState.Usable;
   }
 
   private CallTimeoutException timeout() {
@@ -497,7 +498,11 @@ public final class Connection {
           new ConnectionClosedException(server, closed.reason());
       case ProtocolViolationException _ ->
           new ProtocolViolationException(cause.getMessage(), cause);
-      case ConnectionLostException _, CallTimeoutException _, RemoteErrorException _ ->
+      case AuthorizationRequiredException _,
+          CallTimeoutException _,
+          ConnectionLostException _,
+          ExchangeFailedException _,
+          RemoteErrorException _ ->
           new ConnectionLostException(cause.getMessage(), cause);
     };
   }

@@ -4,9 +4,11 @@ import java.io.IOException;
 
 /// What can go wrong with a connection or a call, told apart by who did it.
 public abstract sealed class McpException extends IOException
-    permits CallTimeoutException,
+    permits AuthorizationRequiredException,
+        CallTimeoutException,
         ConnectionClosedException,
         ConnectionLostException,
+        ExchangeFailedException,
         ProtocolViolationException,
         RemoteErrorException {
   private static final long serialVersionUID = 1;

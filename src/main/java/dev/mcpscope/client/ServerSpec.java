@@ -1,7 +1,9 @@
 package dev.mcpscope.client;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -43,8 +45,66 @@ public sealed interface ServerSpec {
     }
   }
 
+  /// A server at a URL.
+  ///
+  /// @param url `http` or `https`; its user info, if any, is sent as basic authorization
+  /// @param headers sent with every request besides those of the protocol, such as `Authorization`
+  /// @param kind how it is spoken to
+  record Http(URI url, Map<String, String> headers, Kind kind) implements ServerSpec {
+
+    /// The two ways in which MCP goes over HTTP.
+    public enum Kind {
+      /// Streamable HTTP, of the revisions since 2025-03-26; a server that does not know it is tried
+      /// by the older way.
+      STREAMABLE_HTTP,
+      /// HTTP with server-sent events, of revision 2024-11-05.
+      SSE
+    }
+
+    /// Copies, and checks that a request can be sent to it.
+    public Http {
+      headers = Map.copyOf(headers);
+      String scheme = url.getScheme() == null ? "" : url.getScheme().toLowerCase(Locale.ROOT);
+      if (!scheme.equals("http") && !scheme.equals("https")) {
+        throw new IllegalArgumentException("a URL must begin with http:// or https://");
+      }
+      if (url.getHost() == null) {
+        throw new IllegalArgumentException("the URL names no host");
+      }
+      if (url.getRawFragment() != null) {
+        throw new IllegalArgumentException("a URL with a fragment (#) is no address of a server");
+      }
+    }
+
+    /// Returns the same with these headers.
+    public Http withHeaders(Map<String, String> headers) {
+      return new Http(url, headers, kind);
+    }
+
+    /// Names host, port and path only: user info, query and headers may be secrets.
+    @Override
+    public String toString() {
+      String port = url.getPort() < 0 ? "" : ":" + url.getPort();
+      return "http server " + url.getHost() + port + url.getRawPath();
+    }
+  }
+
   /// Returns a server that is started by this command.
   static Stdio stdio(String... command) {
     return new Stdio(List.of(command), Map.of(), Optional.empty());
+  }
+
+  /// Returns a server at this URL, spoken to by streamable HTTP.
+  ///
+  /// @throws IllegalArgumentException when it is none
+  static Http http(String url) {
+    return new Http(URI.create(url), Map.of(), Http.Kind.STREAMABLE_HTTP);
+  }
+
+  /// Returns a server at this URL, spoken to by HTTP with server-sent events.
+  ///
+  /// @throws IllegalArgumentException when it is none
+  static Http sse(String url) {
+    return new Http(URI.create(url), Map.of(), Http.Kind.SSE);
   }
 }

@@ -113,7 +113,7 @@ final class ToolCalls {
     Optional<ConnectionState> state = host.status(session, name).map(ConnectionStatus::state);
     String what = Front.quoted(name) + " in session " + Front.quoted(session);
     return switch (state.orElse(null)) {
-      case ConnectionState.Connected(var client, _) -> client;
+      case ConnectionState.Usable usable -> usable.client();
       case ConnectionState.Connecting _ -> throw new HttpError(409, what + " is still connecting");
       case ConnectionState.Closing(var reason) ->
           throw new HttpError(404, what + " is being closed: " + reason);

@@ -1,6 +1,7 @@
 package dev.mcpscope.front;
 
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.Progress;
 import dev.mcpscope.client.ServerEvent;
 import dev.mcpscope.client.ServerInfo;
@@ -32,6 +33,8 @@ final class View {
     return switch (state) {
       case ConnectionState.Connecting _ -> "connecting";
       case ConnectionState.Connected _ -> "connected";
+      case ConnectionState.Degraded _ -> "degraded";
+      case ConnectionState.NeedsAuthorization _ -> "needs authorization";
       case ConnectionState.Closing _ -> "closing";
       case ConnectionState.Closed _ -> "closed";
       case ConnectionState.Failed _ -> "failed";
@@ -41,8 +44,8 @@ final class View {
   /// Returns a connection with its tools. The names of the reference system's own answer come first.
   JsonObject row(ConnectionStatus status) {
     JsonObject row = rowWithoutTools(status);
-    return status.state() instanceof ConnectionState.Connected(_, var tools)
-        ? row.with("tools", tools.stream().map(Tool::json).toList())
+    return status.state() instanceof ConnectionState.Usable usable
+        ? row.with("tools", usable.tools().stream().map(Tool::json).toList())
         : row;
   }
 
@@ -69,11 +72,11 @@ final class View {
             "generation",
             status.generation());
     return switch (status.state()) {
-      case ConnectionState.Connected(var client, _) -> {
-        ServerInfo server = client.server();
-        yield row.with("protocolVersion", server.protocolVersion())
-            .with("serverInfo", server.json().get("serverInfo"));
-      }
+      case ConnectionState.Connected(var client, _) -> withServer(row, client);
+      case ConnectionState.Degraded(var client, _, var problem) ->
+          withServer(row, client).with("failure", problem);
+      case ConnectionState.NeedsAuthorization(var client, _, var problem) ->
+          withServer(row, client).with("failure", problem.getMessage());
       case ConnectionState.Connecting(var phase) -> row.with("phase", phase);
       case ConnectionState.Closing(var reason) -> row.with("reason", reason);
       case ConnectionState.Closed(_, var report) -> row.with("report", report.json());
@@ -82,6 +85,12 @@ final class View {
               .with("report", report.json())
               .with("restarts", status.restarts());
     };
+  }
+
+  private static JsonObject withServer(JsonObject row, McpClient client) {
+    ServerInfo server = client.server();
+    return row.with("protocolVersion", server.protocolVersion())
+        .with("serverInfo", server.json().get("serverInfo"));
   }
 
   /// An event as it is streamed.

@@ -23,10 +23,10 @@ public record ConnectionStatus(
     ConnectionState state,
     boolean restarts) {
 
-  /// Returns what the connection is used by, if it is connected.
+  /// Returns what the connection is used by, if it is open.
   public Optional<McpClient> client() {
-    return state instanceof ConnectionState.Connected(var client, _)
-        ? Optional.of(client)
+    return state instanceof ConnectionState.Usable usable
+        ? Optional.of(usable.client())
         : Optional.empty();
   }
 }

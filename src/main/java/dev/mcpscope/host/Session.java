@@ -323,8 +323,7 @@ final class Session {
     ConnectionState state = slot.live.connection.state(); // once: it changes meanwhile
     return switch (state) {
       case ConnectionState.Connecting _ -> slot.live.answer;
-      case ConnectionState.Connected _ ->
-          CompletableFuture.completedFuture(status(slot.live, state));
+      case ConnectionState.Usable _ -> CompletableFuture.completedFuture(status(slot.live, state));
       case ConnectionState.Closing _, ConnectionState.Closed _, ConnectionState.Failed _ -> null;
     };
   }
@@ -478,7 +477,7 @@ final class Session {
   private void changed(Live live, ConnectionState state) {
     switch (state) {
       case ConnectionState.Connecting _ -> {}
-      case ConnectionState.Connected _ -> live.plan.connected();
+      case ConnectionState.Usable _ -> live.plan.connected();
       case ConnectionState.Closing _ -> live.plan.disconnected();
       case ConnectionState.Closed _, ConnectionState.Failed _ -> {
         return; // told when its thread has ended too, and what comes next is known
@@ -486,7 +485,7 @@ final class Session {
     }
     ConnectionStatus status = status(live, state);
     tell(new HostEvent.Changed(status));
-    if (state instanceof ConnectionState.Connected) {
+    if (state instanceof ConnectionState.Usable) {
       live.answer.complete(status);
     }
   }
