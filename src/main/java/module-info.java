@@ -14,6 +14,7 @@ module dev.mcpscope {
   exports dev.mcpscope.host;
   exports dev.mcpscope.json;
   // What the signatures of the three above name.
+  exports dev.mcpscope.http;
   exports dev.mcpscope.rpc;
   exports dev.mcpscope.scope;
   exports dev.mcpscope.transport;

@@ -6,6 +6,7 @@ import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.transport.CloseBudget;
+import dev.mcpscope.transport.ReconnectBudget;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -99,6 +100,19 @@ final class Settings {
           time("--kill-timeout", 0, STEPS, CLIENT.close().kill(), "to be gone at SIGKILL"),
           time("--close-timeout", LEAST_CLOSE, 60_000, HOST.close(), "to end them all"),
           time("--session-idle", 1, 24 * HOUR, HOST.sessionIdle(), "a session lives without use"),
+          time(
+              "--reconnect-first",
+              1,
+              HOUR,
+              CLIENT.reconnect().first(),
+              "before a stream is reopened"),
+          time("--reconnect-most", 1, HOUR, CLIENT.reconnect().most(), "before any such attempt"),
+          count(
+              "--reconnect-attempts",
+              1,
+              1_000,
+              CLIENT.reconnect().attempts(),
+              "such attempts in a row"),
           time("--restart-first", 1, HOUR, HOST.restart().first(), "before the first restart"),
           time("--restart-most", 1, HOUR, HOST.restart().most(), "before any restart"),
           count("--restart-attempts", 1, 1_000, HOST.restart().attempts(), "restarts in a row"),
@@ -193,6 +207,7 @@ final class Settings {
               + " ms or more, which the close of one connection takes");
     }
     atMost("--call-timeout", "--call-maximum");
+    atMost("--reconnect-first", "--reconnect-most");
     atMost("--restart-first", "--restart-most");
   }
 
@@ -245,6 +260,8 @@ final class Settings {
             time("--exit-timeout"),
             time("--terminate-timeout"),
             time("--kill-timeout")),
+        new ReconnectBudget(
+            time("--reconnect-first"), time("--reconnect-most"), size("--reconnect-attempts")),
         new ClientOptions.Limits(
             new JsonLimits(
                 size("--message-bytes"), size("--json-depth"), SERVER.message().maxNumberLength()),

@@ -32,6 +32,9 @@ class SettingsTest {
       --kill-timeout        7ms     host.client.close.kill                PT0.007S
       --close-timeout       1m      host.close                            PT1M
       --session-idle        1h      host.sessionIdle                      PT1H
+      --reconnect-first     3s      host.client.reconnect.first           PT3S
+      --reconnect-most      32s     host.client.reconnect.most            PT32S
+      --reconnect-attempts  9       host.client.reconnect.attempts        9
       --restart-first       2s      host.restart.first                    PT2S
       --restart-most        31s     host.restart.most                     PT31S
       --restart-attempts    6       host.restart.attempts                 6
@@ -250,6 +253,8 @@ class SettingsTest {
     return switch (flag) {
       case "--call-timeout" -> Map.of("--call-maximum", "24h");
       case "--call-maximum" -> Map.of("--call-timeout", "1ms");
+      case "--reconnect-first" -> Map.of("--reconnect-most", "1h");
+      case "--reconnect-most" -> Map.of("--reconnect-first", "1ms");
       case "--restart-first" -> Map.of("--restart-most", "1h");
       case "--restart-most" -> Map.of("--restart-first", "1ms");
       case "--exit-timeout", "--terminate-timeout", "--kill-timeout", "--close-timeout" ->
@@ -299,6 +304,8 @@ class SettingsTest {
       strings = {
         "--call-timeout 11m | --call-timeout must not be more than --call-maximum",
         "--call-maximum 59s | --call-timeout must not be more than --call-maximum",
+        "--reconnect-first 31s | --reconnect-first must not be more than --reconnect-most",
+        "--reconnect-most 999ms | --reconnect-first must not be more than --reconnect-most",
         "--restart-first 31s | --restart-first must not be more than --restart-most",
         "--restart-most 999ms | --restart-first must not be more than --restart-most",
         "--exit-timeout 2001ms | --exit-timeout, --terminate-timeout and --kill-timeout must be"

@@ -2,6 +2,7 @@ package dev.mcpscope.client;
 
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.transport.CloseBudget;
+import dev.mcpscope.transport.ReconnectBudget;
 import java.time.Duration;
 
 /// What a connection may take, and what it does for its server. All durations are more than zero, and zero is refused: to wait for
@@ -16,6 +17,7 @@ import java.time.Duration;
 /// @param handlerTimeout for a handler of [ClientFeatures] to answer; default 10 min
 /// @param listenerTimeout for the listener of [ClientFeatures] to take one event; default 10 s
 /// @param close the steps of a close
+/// @param reconnect for the stream of a server over HTTP
 /// @param limits how much a server may send
 /// @param features what it does for its server; default nothing
 public record ClientOptions(
@@ -27,12 +29,14 @@ public record ClientOptions(
     Duration handlerTimeout,
     Duration listenerTimeout,
     CloseBudget close,
+    ReconnectBudget reconnect,
     Limits limits,
     ClientFeatures features) {
 
   /// How much a server may send; each is 1 or more.
   ///
-  /// @param message what one message may be; its length is that of a line on stdio
+  /// @param message what one message may be; its length is that of a line on stdio, and of a body or
+  ///     an event over HTTP
   /// @param stderrBytes how much of the end of stderr is kept; default 64 KiB
   /// @param pages how many pages a list may have; default 1,000
   /// @param items how many tools, resources or prompts a server may have; default 10,000
@@ -101,6 +105,7 @@ public record ClientOptions(
         Duration.ofMinutes(10),
         Duration.ofSeconds(10),
         CloseBudget.defaults(),
+        ReconnectBudget.defaults(),
         Limits.defaults(),
         ClientFeatures.none());
   }
@@ -116,6 +121,7 @@ public record ClientOptions(
         handlerTimeout,
         listenerTimeout,
         close,
+        reconnect,
         limits,
         features);
   }
@@ -131,6 +137,7 @@ public record ClientOptions(
         handlerTimeout,
         listenerTimeout,
         close,
+        reconnect,
         limits,
         features);
   }
@@ -146,6 +153,7 @@ public record ClientOptions(
         handlerTimeout,
         listenerTimeout,
         close,
+        reconnect,
         limits,
         features);
   }
@@ -161,6 +169,7 @@ public record ClientOptions(
         handler,
         listener,
         close,
+        reconnect,
         limits,
         features);
   }
@@ -175,6 +184,23 @@ public record ClientOptions(
         callMaximum,
         handlerTimeout,
         listenerTimeout,
+        budget,
+        reconnect,
+        limits,
+        features);
+  }
+
+  /// Returns the same with this budget for opening a stream again.
+  public ClientOptions withReconnect(ReconnectBudget budget) {
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
         budget,
         limits,
         features);
@@ -191,6 +217,7 @@ public record ClientOptions(
         handlerTimeout,
         listenerTimeout,
         close,
+        reconnect,
         other,
         features);
   }
@@ -206,6 +233,7 @@ public record ClientOptions(
         handlerTimeout,
         listenerTimeout,
         close,
+        reconnect,
         limits,
         given);
   }

@@ -1,8 +1,11 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.http.HttpPool;
+import dev.mcpscope.http.HttpTransport;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.rpc.PendingCalls;
+import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
@@ -12,8 +15,10 @@ import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.stdio.StdioTransport;
+import dev.mcpscope.transport.CallFailure;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.Closing;
+import dev.mcpscope.transport.Health;
 import dev.mcpscope.transport.Inbox;
 import dev.mcpscope.transport.Loss;
 import dev.mcpscope.transport.OverloadedException;
@@ -85,6 +90,8 @@ public final class Connection {
 
     record Looked(Throwable failure) implements Mail {}
 
+    record Changed(Health health) implements Mail {}
+
     /// Another subtask has ended. Why the connection was lost is told by [Lost], before that; a
     /// failure here is a defect.
     record Ended(String task, Throwable failure) implements Mail {}
@@ -100,6 +107,7 @@ public final class Connection {
   private final String server;
   private final ServerSpec spec;
   private final ClientOptions options;
+  private final Optional<HttpPool> shared;
   private final Callbacks callbacks;
   private final Observer observer;
   private final Mailbox<Mail> mailbox = new Mailbox<>(64);
@@ -130,12 +138,15 @@ public final class Connection {
   private boolean stale; // the tools have changed since the last look
   private boolean looking;
   private Deadline nextLook = Deadline.after(Duration.ZERO);
+  private HttpPool own; // null if the host's is used, or none
+  private Health health = new Health.Good();
   private End gone; // set when the server goes in the middle of the handshake
 
   /// Creates a connection that does nothing yet.
   ///
   /// @param name the name of its scope, in thread dumps
   /// @param server how messages name the server
+  /// @param shared whose sockets it uses for a server over HTTP; empty if it needs its own
   /// @param callbacks user code
   /// @param observer told of what happens
   public Connection(
@@ -143,12 +154,14 @@ public final class Connection {
       String server,
       ServerSpec spec,
       ClientOptions options,
+      Optional<HttpPool> shared,
       Callbacks callbacks,
       Observer observer) {
     this.name = name;
     this.server = server;
     this.spec = spec;
     this.options = options;
+    this.shared = shared;
     this.callbacks = callbacks;
     this.observer = observer;
     this.events = new Backlog<>(options.limits().events(), ServerEvent.POLICY);
@@ -255,8 +268,28 @@ public final class Connection {
                   2L * options.limits().message().maxBytes(),
                   options.limits().stderrBytes()),
               new Arrivals());
-      case ServerSpec.Http _ -> throw new IOException("HTTP is not built yet");
+      case ServerSpec.Http(var url, var headers, var kind) ->
+          HttpTransport.open(
+              name,
+              url,
+              headers,
+              switch (kind) {
+                case STREAMABLE_HTTP -> HttpTransport.Way.STREAMABLE;
+                case SSE -> HttpTransport.Way.LEGACY;
+              },
+              HttpTransport.Limits.defaults().withMessage(options.limits().message()),
+              options.reconnect(),
+              sockets(),
+              new Arrivals());
     };
+  }
+
+  /// Where there is no host whose sockets can be shared, the connection has some of its own.
+  private HttpPool sockets() {
+    if (shared.isEmpty()) {
+      own = new HttpPool();
+    }
+    return shared.orElse(own);
   }
 
   /// A subtask, because the owner waits for nothing but mail. Its calls are failed when the owner
@@ -288,6 +321,7 @@ public final class Connection {
             case Mail.ToolsChanged() -> toolsChanged();
             case Mail.Listed(var listed) -> listed(listed);
             case Mail.Looked(var failure) -> looked(failure);
+            case Mail.Changed(var next) -> changed(next);
             case Mail.Ended(_, var failure) when failure == null -> null;
             case Mail.Ended(_, OverloadedException unread) ->
                 failed(new ProtocolViolationException(server + ": " + unread.getMessage(), unread));
@@ -321,8 +355,34 @@ public final class Connection {
 
   private End listed(List<Tool> listed) {
     tools = listed;
-    publish(new ConnectionState.Connected(client, tools));
+    publish(usable());
     return null;
+  }
+
+  private End changed(Health next) {
+    health = next;
+    if (connected()) {
+      String now =
+          switch (next) {
+            case Health.Good _ -> "the server is there again";
+            case Health.Away(var problem) -> problem;
+            case Health.Unauthorized(var refusal) -> refusal.message();
+          };
+      boolean good = next instanceof Health.Good;
+      LOG.log(
+          good ? System.Logger.Level.INFO : System.Logger.Level.WARNING, "{0}: {1}", server, now);
+      publish(usable());
+    }
+    return null;
+  }
+
+  private ConnectionState usable() {
+    return switch (health) {
+      case Health.Good _ -> new ConnectionState.Connected(client, tools);
+      case Health.Away(var problem) -> new ConnectionState.Degraded(client, tools, problem);
+      case Health.Unauthorized(var refusal) ->
+          new ConnectionState.NeedsAuthorization(client, tools, unauthorized(refusal));
+    };
   }
 
   private End looked(Throwable failure) {
@@ -395,7 +455,7 @@ public final class Connection {
       return failed("onConnect failed: " + failure, failure);
     }
     welcomed = true;
-    publish(new ConnectionState.Connected(client, tools));
+    publish(usable());
     ready.complete(client);
     return null;
   }
@@ -427,6 +487,9 @@ public final class Connection {
       closing.step("tell what was not told", () -> delivery.end(Deadline.after(LAST_EVENTS)));
     }
     closing.step("join", scope::close);
+    if (own != null) {
+      closing.step("close its sockets", own::close);
+    }
     mailbox.close();
     guests.running().forEach(closing::abandoned);
     for (Throwable failure : closing.failures()) {
@@ -488,6 +551,25 @@ public final class Connection {
     return switch (loss.kind()) {
       case GONE -> new ConnectionLostException(message, loss.cause());
       case PROTOCOL -> new ProtocolViolationException(message, loss.cause());
+    };
+  }
+
+  private AuthorizationRequiredException unauthorized(CallFailure refusal) {
+    String message = server + ": " + refusal.message();
+    return new AuthorizationRequiredException(
+        message, refusal.status(), refusal.challenges(), refusal.cause());
+  }
+
+  private McpException exception(CallFailure failure) {
+    String message = server + ": " + failure.message();
+    return switch (failure.kind()) {
+      case UNAUTHORIZED -> unauthorized(failure);
+      case PROTOCOL -> new ProtocolViolationException(message, failure.cause());
+      case NOT_SENT, REFUSED ->
+          new ExchangeFailedException(message, failure.status(), false, failure.cause());
+      case CUT ->
+          new ExchangeFailedException(
+              message + "; it may have run", failure.status(), true, failure.cause());
     };
   }
 
@@ -596,6 +678,23 @@ public final class Connection {
 
     private void drop(String what) {
       LOG.log(System.Logger.Level.DEBUG, "{0}: dropped {1}", server, what);
+    }
+
+    @Override
+    public void failed(RpcId request, CallFailure failure) {
+      pending.fail(request, () -> exception(failure));
+    }
+
+    @Override
+    public void changed(Health next) {
+      mailbox.post(new Mail.Changed(next));
+    }
+
+    @Override
+    public void renewed() {
+      for (ServerEvent.List list : ServerEvent.List.values()) {
+        tell(new ServerEvent.ListChanged(list));
+      }
     }
 
     @Override

@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.transport.CloseReport;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// A connection to an MCP server, ready to be used.
 ///
@@ -97,6 +98,7 @@ public final class McpClient implements AutoCloseable {
             spec.toString(),
             spec,
             options,
+            Optional.empty(),
             new Connection.Callbacks() {},
             new Connection.Observer() {});
     Thread.ofVirtual().name("connection/" + spec + " owner").start(connection::run);

@@ -5,6 +5,7 @@ import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.Session.Command;
+import dev.mcpscope.http.HttpPool;
 import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.scope.Delivery;
@@ -103,7 +104,13 @@ public final class McpHost implements AutoCloseable {
     this.delivery = new Delivery<>("host listener", events, listener::event, LISTENER, guests);
     this.shared =
         new Session.Shared(
-            options, listener, events, new AtomicInteger(), new AtomicLong(), new Survivors());
+            options,
+            listener,
+            events,
+            new AtomicInteger(),
+            new AtomicLong(),
+            new HttpPool(),
+            new Survivors());
     this.owner = Thread.ofVirtual().name("host owner").start(this::run);
   }
 
@@ -322,6 +329,7 @@ public final class McpHost implements AutoCloseable {
       }
       delivery.end(Deadline.after(LAST_EVENTS));
     } finally {
+      shared.sockets().close(); // its users have ended
       for (Entry entry : entries.values()) { // only after a defect: nobody must wait for ever
         entry.parked.forEach(command -> Session.refuse(command, CloseReason.HOST_ENDED));
         entry.waiting.forEach(answer -> answer.complete(Optional.empty()));

@@ -7,6 +7,7 @@ import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerEvent;
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.http.HttpPool;
 import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.scope.Mailbox;
@@ -121,6 +122,7 @@ final class Session {
   /// @param events what the listener is told
   /// @param live counts the connections that run
   /// @param generations numbers them
+  /// @param sockets for servers over HTTP
   /// @param survivors what closes could not end, for the operator
   record Shared(
       HostOptions options,
@@ -128,6 +130,7 @@ final class Session {
       Backlog<HostEvent> events,
       AtomicInteger live,
       AtomicLong generations,
+      HttpPool sockets,
       Survivors survivors) {}
 
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.host");
@@ -367,6 +370,7 @@ final class Session {
             live.name,
             live.spec,
             live.options.client(),
+            Optional.of(shared.sockets()),
             new Callbacks(live.name),
             new Observer(live));
     slot.live = live;

@@ -1,5 +1,6 @@
 package dev.mcpscope.transport;
 
+import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 
 /// Where a transport leaves what arrives. Called by the transport's tasks; never blocks, and runs no
@@ -13,4 +14,14 @@ public interface Inbox {
 
   /// Takes the news that the connection cannot go on. The first call counts, later ones are ignored.
   void lost(Loss loss);
+
+  /// Takes the news that a request gets no answer, while the connection goes on.
+  default void failed(RpcId request, CallFailure failure) {}
+
+  /// Takes the news that the server is to be had again, or for the time being not.
+  default void changed(Health health) {}
+
+  /// Takes the news that the server has forgotten the session, and that another one has taken its
+  /// place: what it has listed may have changed.
+  default void renewed() {}
 }

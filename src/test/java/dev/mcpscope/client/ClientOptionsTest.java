@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.transport.ReconnectBudget;
 import java.time.Duration;
 import java.util.Map;
 import java.util.function.Function;
@@ -56,6 +57,7 @@ class ClientOptionsTest {
   @Test
   void eachChangeKeepsTheRest() {
     var features = ClientFeatures.none().withListener(_ -> {});
+    var reconnect = new ReconnectBudget(Duration.ofSeconds(6), Duration.ofSeconds(7), 8);
     ClientOptions changed =
         DEFAULTS
             .withFeatures(features)
@@ -64,6 +66,7 @@ class ClientOptionsTest {
             .withCallTimeout(Duration.ofSeconds(4), Duration.ofSeconds(5))
             .withLimits(limits(1, 2, 3, 4, 5, 6))
             .withIdentity("a", "b")
+            .withReconnect(reconnect)
             .withClose(DEFAULTS.close());
     assertThat(changed)
         .isEqualTo(
@@ -76,6 +79,7 @@ class ClientOptionsTest {
                 Duration.ofSeconds(1),
                 Duration.ofSeconds(2),
                 DEFAULTS.close(),
+                reconnect,
                 limits(1, 2, 3, 4, 5, 6),
                 features));
   }

@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -84,7 +85,8 @@ class ConnectionTest {
       Callbacks callbacks,
       Consumer<Connection> beforeItRuns) {
     var states = new States();
-    var connection = new Connection(NAME, "server", server, options, callbacks, states);
+    var connection =
+        new Connection(NAME, "server", server, options, Optional.empty(), callbacks, states);
     beforeItRuns.accept(connection);
     Thread owner = Thread.ofVirtual().name("the owner").start(connection::run);
     return new Running(connection, owner, states);
@@ -867,7 +869,8 @@ class ConnectionTest {
     try (var _ = NothingLeft.check()) {
       var states = new States();
       var connection =
-          new Connection(NAME, "server", ScriptedServer.with(), DEFAULTS, NONE, states);
+          new Connection(
+              NAME, "server", ScriptedServer.with(), DEFAULTS, Optional.empty(), NONE, states);
       Thread.ofVirtual()
           .start(() -> {
             Thread.currentThread().interrupt();

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -245,6 +246,7 @@ class McpClientTest {
               "t",
               ScriptedServer.with(new Fault.Silent("initialize"), Quirk.TELLS_STDERR),
               ClientOptions.defaults().withConnectTimeout(Duration.ofSeconds(3)),
+              Optional.empty(),
               new Connection.Callbacks() {},
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

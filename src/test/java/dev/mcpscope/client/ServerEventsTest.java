@@ -95,6 +95,7 @@ class ServerEventsTest {
               "t",
               ScriptedServer.with(tools),
               DEFAULTS,
+              Optional.empty(),
               new Connection.Callbacks() {},
               new Connection.Observer() {
                 @Override
@@ -416,6 +417,7 @@ class ServerEventsTest {
               "t",
               ScriptedServer.with(),
               options,
+              Optional.empty(),
               new Connection.Callbacks() {},
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

@@ -1,0 +1,400 @@
+package dev.mcpscope.http;
+
+import dev.mcpscope.rpc.RpcError;
+import dev.mcpscope.rpc.RpcId;
+import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.transport.CallFailure;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
+import java.nio.channels.ClosedChannelException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// One message on its way to the server, by a POST of its own, and what comes back for it: a
+/// subtask.
+///
+/// A request's answer is a JSON body or a stream of events; a stream that ends early and has named a
+/// place to go on from is gone on with by GET. Whatever happens, the request is answered, or fails
+/// at once with what was seen.
+///
+/// @see <a
+///     href="https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server">
+///     Sending messages to the server, revision 2025-11-25</a>
+final class Exchange {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.http");
+  private static final int MOST_OF_A_REFUSAL = 64 * 1024;
+  private static final int MOST_ATTEMPTS = 2;
+
+  /// Who waits for what comes of it.
+  interface Receiver {
+    /// Takes a message: the answer, or another one that comes on the same stream.
+    void received(RpcMessage message, int bytes);
+
+    /// Takes the news that there will be no answer.
+    void failed(CallFailure failure);
+  }
+
+  private final HttpTransport transport;
+  private final RpcMessage message;
+  private final byte[] body;
+  private final boolean renews;
+  private final Receiver receiver;
+  private final Fetch fetch;
+  private final Optional<RpcId> id; // empty for what is no request
+  private int attempts;
+  private boolean answered;
+
+  /// @param renews whether it is part of beginning a session anew, for which that is not done again
+  Exchange(
+      HttpTransport transport, RpcMessage message, byte[] body, boolean renews, Receiver receiver) {
+    this.transport = transport;
+    this.message = message;
+    this.body = body;
+    this.renews = renews;
+    this.receiver = receiver;
+    this.fetch = transport.fetch();
+    this.id =
+        message instanceof RpcMessage.Request request
+            ? Optional.of(request.id())
+            : Optional.empty();
+  }
+
+  RpcMessage message() {
+    return message;
+  }
+
+  int bytes() {
+    return body.length;
+  }
+
+  /// The word for it in the name of its thread.
+  String name() {
+    return switch (message) {
+      case RpcMessage.Request(var id, var method, _) -> "post " + method + " " + id;
+      case RpcMessage.Notification(var method, _) -> "post " + method;
+      case RpcMessage.Response _, RpcMessage.Malformed _ -> "post answer";
+    };
+  }
+
+  /// Ends it, whatever it waits for; any thread, never blocks. Nobody is told.
+  void cancel() {
+    fetch.cancel();
+  }
+
+  /// Sends the message, and reads what comes back; in a session that may be another one the next time.
+  void run() throws InterruptedException {
+    boolean again = false;
+    try {
+      again = !fetch.isCancelled() && exchange(transport.session());
+    } catch (ClosedChannelException _) {
+      // cancelled: nobody waits any more
+    } catch (Messages.ViolationException e) {
+      fail(new CallFailure(CallFailure.Kind.PROTOCOL, e.getMessage(), null));
+    } catch (IOException e) {
+      fail(transport.failure(e));
+    } finally {
+      if (!again) {
+        end();
+      }
+    }
+  }
+
+  /// Forgets it: it is done, or will not be done any more.
+  void end() {
+    fetch.close();
+    transport.over(this);
+  }
+
+  void fail(CallFailure failure) {
+    if (!answered && !fetch.isCancelled()) {
+      answered = true;
+      receiver.failed(failure);
+    }
+  }
+
+  /// @return whether it was handed back to the transport, to be done again
+  private boolean exchange(HttpSession session) throws IOException, InterruptedException {
+    attempts++;
+    HttpResponse<?> response = isAnswered() ? ask(session) : tell(session);
+    int status = response.statusCode();
+    if (status / 100 == 2) {
+      transport.reached();
+      if (response.body() instanceof InputStream in) {
+        answer(response, in, session);
+      }
+      return false;
+    }
+    Optional<RpcError> error = error(response);
+    if (answered) {
+      return false; // by an error that has the request's id
+    }
+    if (status == 401 || status == 403) {
+      List<String> challenges = response.headers().allValues("WWW-Authenticate");
+      var refusal =
+          new CallFailure(
+              CallFailure.Kind.UNAUTHORIZED, refused(response, error), status, challenges, null);
+      transport.unauthorized(refusal);
+      fail(refusal);
+      return false;
+    }
+    if (isForgotten(status, session, error)) {
+      return forgotten(session);
+    }
+    var refusal = new CallFailure(CallFailure.Kind.REFUSED, refused(response, error), status);
+    if (isInitialize() && !renews && (status == 400 || status == 404 || status == 405)) {
+      transport.tryLegacy(this, refusal);
+      return true;
+    }
+    fail(refusal);
+    return false;
+  }
+
+  /// Whether the answer comes back on the same exchange; the older way has a stream for all of them.
+  private boolean isAnswered() {
+    return id.isPresent() && !transport.isLegacy();
+  }
+
+  private boolean isInitialize() {
+    return message instanceof RpcMessage.Request(_, var method, _) && method.equals("initialize");
+  }
+
+  private HttpResponse<?> ask(HttpSession session) throws IOException, InterruptedException {
+    return fetch.send(transport.http(), transport.target().post(body, session));
+  }
+
+  /// What is no request can be sent twice without harm: what has spoiled the socket that it was sent
+  /// on may be long ago.
+  private HttpResponse<?> tell(HttpSession session) throws IOException, InterruptedException {
+    Deadline deadline = Deadline.after(transport.limits().patience());
+    var post = transport.target().post(body, session);
+    try {
+      return fetch.sendAndDiscard(transport.http(), post, deadline);
+    } catch (ClosedChannelException | HttpTimeoutException e) {
+      throw e;
+    } catch (IOException e) {
+      if (id.isPresent()) {
+        throw e;
+      }
+      return fetch.sendAndDiscard(transport.http(), post, deadline);
+    }
+  }
+
+  /// "When a client receives HTTP 404 in response to a request containing an MCP-Session-Id, it MUST
+  /// start a new session". Servers made with the older official libraries answer 400, and say that
+  /// the session is the problem.
+  private static boolean isForgotten(int status, HttpSession session, Optional<RpcError> error) {
+    if (session.id().isEmpty()) {
+      return false;
+    }
+    return status == 404
+        || status == 400
+            && error
+                .filter(e -> e.message().toLowerCase(Locale.ROOT).contains("session"))
+                .isPresent();
+  }
+
+  /// What was refused was not done, so that it can be done in another session; but an answer to a
+  /// request of the old one means nothing there.
+  private boolean forgotten(HttpSession session) {
+    if (message instanceof RpcMessage.Response) {
+      return false;
+    }
+    if (renews || attempts >= MOST_ATTEMPTS) {
+      fail(
+          new CallFailure(
+              CallFailure.Kind.REFUSED,
+              "the server has forgotten the session, and the one after it as well",
+              404));
+      return false;
+    }
+    transport.forgotten(this, session);
+    return true;
+  }
+
+  private String refused(HttpResponse<?> response, Optional<RpcError> error) {
+    var text = new StringBuilder("the server answered HTTP ").append(response.statusCode());
+    error.ifPresent(e -> text.append(": ").append(transport.target().shown(e.message())));
+    if (response.statusCode() / 100 == 3) {
+      text.append(", and redirects are not followed");
+    }
+    response
+        .headers()
+        .firstValue("Retry-After")
+        .ifPresent(when -> text.append("; Retry-After: ").append(transport.target().shown(when)));
+    return text.toString();
+  }
+
+  /// Reads the error that a refusal may hold. One with the request's id is the request's answer.
+  private Optional<RpcError> error(HttpResponse<?> response) throws IOException {
+    if (!(response.body() instanceof InputStream in) || !Messages.isJson(Messages.type(response))) {
+      return Optional.empty();
+    }
+    try {
+      var errors = new ArrayList<RpcError>();
+      Messages.read(
+          in,
+          transport.limits().message().withMaxBytes(MOST_OF_A_REFUSAL),
+          (message, bytes) -> {
+            if (message instanceof RpcMessage.Failure(var of, var error)) {
+              errors.add(error);
+              if (of.isPresent()) {
+                received(message, bytes);
+              }
+            }
+          });
+      return errors.stream().findFirst();
+    } catch (Messages.ViolationException e) {
+      LOG.log(System.Logger.Level.DEBUG, "a refusal is no message: {0}", e.getMessage());
+    }
+    return Optional.empty();
+  }
+
+  private void answer(HttpResponse<?> response, InputStream in, HttpSession session)
+      throws IOException, InterruptedException {
+    if (isInitialize()) {
+      transport.begins(response.headers().firstValue("Mcp-Session-Id"));
+    }
+    String type = Messages.type(response);
+    if (Messages.isEvents(type)) {
+      follow(in, transport.session());
+    } else if (Messages.isJson(type)) {
+      Messages.read(
+          in,
+          transport.limits().message(),
+          (message, bytes) -> received(attributed(message), bytes));
+      fail(violation("none of the messages in the server's answer answers the request"));
+    } else {
+      String what = type.isEmpty() ? "nothing" : transport.target().shown(type);
+      fail(
+          violation(
+              "the server answered HTTP "
+                  + response.statusCode()
+                  + " with "
+                  + what
+                  + " instead of a message"));
+    }
+  }
+
+  private static CallFailure violation(String what) {
+    return new CallFailure(CallFailure.Kind.PROTOCOL, what, null);
+  }
+
+  /// An error that could not tell what it is about is about what it came back for.
+  private RpcMessage attributed(RpcMessage message) {
+    return message instanceof RpcMessage.Failure(var of, var error) && of.isEmpty()
+        ? new RpcMessage.Failure(id, error)
+        : message;
+  }
+
+  private void received(RpcMessage message, int bytes) {
+    boolean isAnswer =
+        message instanceof RpcMessage.Response response && response.id().equals(id)
+            || message instanceof RpcMessage.Malformed(var call, _, _)
+                && call.isPresent()
+                && call.equals(id);
+    if (isAnswer && answered) {
+      return;
+    }
+    if (isAnswer && isInitialize() && message instanceof RpcMessage.Result(_, var result)) {
+      transport.agreed(result);
+    }
+    answered |= isAnswer;
+    receiver.received(message, bytes);
+  }
+
+  /// Reads the stream, and the ones that continue it, until the answer has come.
+  private void follow(InputStream first, HttpSession session)
+      throws IOException, InterruptedException {
+    var reconnects = new Reconnects(transport.reconnects());
+    Optional<String> last = Optional.empty();
+    InputStream in = first;
+    while (true) {
+      var parser =
+          new SseParser(
+              transport.limits().message().maxBytes(),
+              event -> {
+                reconnects.delivered();
+                Messages.decode(event, transport.limits().message(), this::received);
+              });
+      reconnects.opened();
+      IOException broken = read(in, parser);
+      last = parser.lastEventId().isPresent() ? parser.lastEventId() : last;
+      if (answered) {
+        return;
+      }
+      if (last.isEmpty()) {
+        fail(cut("the event stream ended without the answer", broken));
+        return;
+      }
+      var next = next(reconnects, parser, session, last);
+      if (next.isEmpty()) {
+        fail(cut("the event stream ended without the answer, and cannot be continued", broken));
+        return;
+      }
+      in = next.get();
+    }
+  }
+
+  private CallFailure cut(String what, IOException broken) {
+    return new CallFailure(CallFailure.Kind.CUT, what, 200, List.of(), broken);
+  }
+
+  /// Reads one stream to its end. Beyond the answer as well, so that the socket can be used again;
+  /// but a server that keeps such streams open gets only so many of them.
+  ///
+  /// @return what it broke off with, or null
+  private IOException read(InputStream in, SseParser parser) throws IOException {
+    var lingers = new AtomicBoolean();
+    try {
+      fetch.follow(
+          in,
+          parser,
+          () -> answered && lingers.compareAndSet(false, true) && !transport.mayLinger());
+      return null;
+    } catch (ClosedChannelException | Messages.ViolationException e) {
+      throw e;
+    } catch (IOException e) {
+      return e;
+    } finally {
+      if (lingers.get()) {
+        transport.lingersNoMore();
+      }
+    }
+  }
+
+  /// Opens the stream that continues the one that has ended: "the client SHOULD […] resume".
+  ///
+  /// @return empty when there is none
+  private Optional<InputStream> next(
+      Reconnects reconnects, SseParser parser, HttpSession session, Optional<String> last)
+      throws IOException, InterruptedException {
+    for (var due = reconnects.next(parser.retry());
+        due.isPresent();
+        due = reconnects.next(parser.retry())) {
+      fetch.pause(due.get());
+      try {
+        HttpResponse<InputStream> response =
+            fetch.send(transport.http(), transport.target().get(session, last));
+        int status = response.statusCode();
+        if (status == 200 && Messages.isEvents(Messages.type(response))) {
+          return Optional.of(response.body());
+        }
+        if (status < 500 && status != 429) {
+          return Optional.empty();
+        }
+      } catch (ClosedChannelException | Messages.ViolationException e) {
+        throw e;
+      } catch (IOException e) {
+        LOG.log(
+            System.Logger.Level.DEBUG, "an event stream is not continued yet: {0}", e.toString());
+      }
+    }
+    return Optional.empty();
+  }
+}

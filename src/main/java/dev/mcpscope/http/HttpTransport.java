@@ -1,0 +1,712 @@
+package dev.mcpscope.http;
+
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.rpc.RpcCodec;
+import dev.mcpscope.rpc.RpcId;
+import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Mailbox;
+import dev.mcpscope.scope.Task;
+import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.transport.CallFailure;
+import dev.mcpscope.transport.Closing;
+import dev.mcpscope.transport.Health;
+import dev.mcpscope.transport.Inbox;
+import dev.mcpscope.transport.Loss;
+import dev.mcpscope.transport.OverloadedException;
+import dev.mcpscope.transport.ReconnectBudget;
+import dev.mcpscope.transport.Transport;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
+import java.nio.channels.UnresolvedAddressException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import javax.net.ssl.SSLHandshakeException;
+
+/// A server that is reached over HTTP: each message is a POST of its own, answers come back on it,
+/// and on a stream of its own comes what the server says unasked.
+///
+/// One task, `http`, which has a scope of its own in the connection's: in it every exchange
+/// ([Exchange]) and the stream ([ServerStream]) is a subtask, so that a thread dump shows what is on
+/// the wire, and nothing of it outlives the connection. Where it is closed: [#close(Closing)].
+///
+/// The owner of that scope keeps the order that one pipe would keep by itself: after `initialize`
+/// nothing is sent before the server has taken `notifications/initialized` and the stream is open.
+/// And it begins the session anew when the server has forgotten it: what comes meanwhile waits, what
+/// was refused for it is sent again, once.
+///
+/// @see <a
+///     href="https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http">
+///     Streamable HTTP, revision 2025-11-25</a>
+public final class HttpTransport implements Transport {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.http");
+
+  /// How long calls wait for the stream: there are servers that send its head with its first event.
+  private static final Duration STREAM = Duration.ofSeconds(2);
+
+  /// How many streams may stay open after the answer that they were for.
+  private static final int MOST_LINGERING = 16;
+
+  private static final String INITIALIZE = "initialize";
+  private static final String INITIALIZED = "notifications/initialized";
+
+  /// What the transport is bounded by.
+  ///
+  /// @param message the messages; its `maxBytes` is the cap on a body, and on an event and its lines
+  /// @param waitingBytes how many bytes of messages may be on their way; 1 or more
+  /// @param exchanges how many messages may be on their way; 1 or more
+  /// @param patience for the server to take what is no request, for which nobody waits; more than zero
+  public record Limits(JsonLimits message, long waitingBytes, int exchanges, Duration patience) {
+    /// Checks the ranges.
+    public Limits {
+      if (waitingBytes < 1 || exchanges < 1 || !patience.isPositive()) {
+        throw new IllegalArgumentException(
+            "waitingBytes, exchanges and patience must be more than zero, are %d, %d and %s"
+                .formatted(waitingBytes, exchanges, patience));
+      }
+    }
+
+    /// Returns 16 MiB a message, 32 MiB and 1,024 on their way, and 30 s.
+    public static Limits defaults() {
+      return new Limits(JsonLimits.defaults(), 32L << 20, 1_024, Duration.ofSeconds(30));
+    }
+
+    /// Returns the same with these limits of a message, two of which may be on their way.
+    public Limits withMessage(JsonLimits message) {
+      return new Limits(message, 2L * message.maxBytes(), exchanges, patience);
+    }
+  }
+
+  /// Which of the two ways is spoken.
+  public enum Way {
+    /// Streamable HTTP; the older way where the server does not know it.
+    STREAMABLE,
+    /// HTTP with server-sent events, of revision 2024-11-05.
+    LEGACY
+  }
+
+  /// What the owner is told.
+  private sealed interface Mail {
+    record Send(Exchange exchange) implements Mail {}
+
+    record Initialized(Throwable failure) implements Mail {}
+
+    record Listens(ServerStream stream) implements Mail {}
+
+    record Forgotten(Optional<Exchange> refused, HttpSession session) implements Mail {}
+
+    record TryLegacy(Exchange initialize, CallFailure refusal) implements Mail {}
+
+    record Legacy() implements Mail {}
+
+    record NoLegacy(CallFailure why) implements Mail {}
+
+    record Ended(Optional<Exchange> exchange, Throwable failure) implements Mail {}
+  }
+
+  private final String name;
+  private final Way way;
+  private final Limits limits;
+  private final ReconnectBudget reconnects;
+  private final Inbox inbox;
+  private final HttpClient http;
+  private final Mailbox<Mail> mailbox = new Mailbox<>(1);
+
+  // any thread
+  private final Map<JsonValue, Exchange> requests = new ConcurrentHashMap<>();
+  private final Set<Fetch> fetches = ConcurrentHashMap.newKeySet();
+  private final AtomicLong waitingBytes = new AtomicLong();
+  private final AtomicInteger waiting = new AtomicInteger();
+  private final AtomicInteger lingering = new AtomicInteger();
+  private final AtomicLong answers = new AtomicLong();
+  private volatile boolean closed;
+  private volatile HttpSession session = HttpSession.NONE;
+  private volatile Target target;
+  private volatile boolean legacy; // then the target is an endpoint of the older way
+  private volatile String version; // that the first session agreed on
+  private Health health = new Health.Good(); // guarded by fetches
+
+  // the owner's own
+  private final ArrayDeque<Exchange> held = new ArrayDeque<>();
+  private boolean holding = true; // until it is known how to send
+  private Deadline release = Deadline.NEVER;
+  private ServerStream stream; // the current session's
+  private Exchange initializing; // while the older way is tried
+  private CallFailure refusal; // that it was tried for
+  private CallFailure broken; // why nothing can be sent at all
+
+  // written by the owner, read by the subtask that renews, which it starts afterwards
+  private RpcMessage.Request initialize; // as it was sent first
+  private volatile RpcMessage.Request logLevel; // the last one
+  private final Map<String, RpcMessage.Request> subscriptions = new ConcurrentSkipListMap<>();
+  private int renewals; // the subtask's
+
+  private HttpTransport(
+      String name,
+      Target target,
+      Way way,
+      Limits limits,
+      ReconnectBudget reconnects,
+      HttpClient http,
+      Inbox inbox) {
+    this.name = name + " http";
+    this.target = target;
+    this.way = way;
+    this.limits = limits;
+    this.reconnects = reconnects;
+    this.http = http;
+    this.inbox = inbox;
+  }
+
+  /// Makes a connection that has nothing on the wire yet; only by its owner.
+  ///
+  /// @param name the connection's, for the names of its threads
+  /// @param headers the user's, for every request
+  /// @param pool whose sockets are used
+  /// @throws IOException when no connection is made to such an address
+  public static HttpTransport open(
+      String name,
+      URI url,
+      Map<String, String> headers,
+      Way way,
+      Limits limits,
+      ReconnectBudget reconnects,
+      HttpPool pool,
+      Inbox inbox)
+      throws IOException {
+    Target target = Target.of(url, headers);
+    return new HttpTransport(name, target, way, limits, reconnects, pool.client(), inbox);
+  }
+
+  @Override
+  public List<Work> tasks() {
+    return List.of(new Work("http", false, this::run));
+  }
+
+  @Override
+  public void send(RpcMessage message) throws OverloadedException {
+    if (message instanceof RpcMessage.Notification(var method, var params)
+        && method.equals("notifications/cancelled")) {
+      cancel(params.get("requestId"));
+    }
+    byte[] body = RpcCodec.encode(message);
+    if (waiting.get() >= limits.exchanges()
+        || waitingBytes.get() + body.length > limits.waitingBytes()) {
+      throw new OverloadedException(
+          "%d messages of %d bytes are on their way; the limits are %d and %d"
+              .formatted(
+                  waiting.get(), waitingBytes.get(), limits.exchanges(), limits.waitingBytes()));
+    }
+    Exchange exchange = exchange(message, body, false, new ToInbox(message));
+    if (message instanceof RpcMessage.Request request) {
+      requests.put(request.id().value(), exchange); // before it runs: it may be cancelled next
+    }
+    if (!mailbox.post(new Mail.Send(exchange))) {
+      exchange.end(); // closed: whoever waits for it is told so, by the connection's owner
+    }
+  }
+
+  private Exchange exchange(
+      RpcMessage message, byte[] body, boolean renews, Exchange.Receiver receiver) {
+    waiting.incrementAndGet();
+    waitingBytes.addAndGet(body.length);
+    return new Exchange(this, message, body, renews, receiver);
+  }
+
+  /// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": so the server is
+  /// told, and nobody reads its answer any more.
+  private void cancel(JsonValue id) {
+    Exchange exchange = id == null ? null : requests.get(id);
+    if (exchange != null) {
+      exchange.cancel();
+    }
+  }
+
+  /// Where what comes of an exchange goes.
+  private final class ToInbox implements Exchange.Receiver {
+    private final RpcMessage sent;
+
+    ToInbox(RpcMessage sent) {
+      this.sent = sent;
+    }
+
+    @Override
+    public void received(RpcMessage message, int bytes) {
+      inbox.received(message, bytes);
+    }
+
+    @Override
+    public void failed(CallFailure failure) {
+      if (sent instanceof RpcMessage.Request request) {
+        inbox.failed(request.id(), failure);
+      } else {
+        LOG.log(System.Logger.Level.DEBUG, "{0}: not taken: {1}", target, failure.message());
+      }
+    }
+  }
+
+  // The task, and owner of its scope.
+
+  private void run() throws InterruptedException {
+    try (var scope = TaskScope.open(name, mailbox)) {
+      if (way == Way.LEGACY) {
+        fork(scope, "stream", new LegacyStream(this)::run);
+      } else {
+        holding = false;
+      }
+      while (true) {
+        handle(scope, scope.take(release));
+      }
+    } finally {
+      mailbox.close();
+    }
+  }
+
+  private void handle(TaskScope<Mail> scope, Mail mail) {
+    switch (mail) {
+      case null -> flow(scope); // the stream takes its time
+      case Mail.Send(var exchange) -> sent(scope, exchange);
+      case Mail.Initialized(var failure) -> initialized(scope, failure);
+      case Mail.Listens(var which) -> {
+        if (which == stream && holding) {
+          flow(scope);
+        }
+      }
+      case Mail.Forgotten(var refused, var lost) -> forgotten(scope, refused, lost);
+      case Mail.TryLegacy(var exchange, var refused) -> {
+        initializing = exchange;
+        refusal = refused;
+        fork(scope, "stream", new LegacyStream(this)::run);
+      }
+      case Mail.Legacy() -> {
+        if (initializing != null) {
+          start(scope, initializing);
+          initializing = null;
+        }
+        flow(scope);
+      }
+      case Mail.NoLegacy(var why) -> neither(why);
+      case Mail.Ended(var exchange, var failure) -> ended(exchange, failure);
+    }
+  }
+
+  private void fork(TaskScope<Mail> scope, String task, Task body) {
+    scope.fork(task, body, failure -> new Mail.Ended(Optional.empty(), failure));
+  }
+
+  private void start(TaskScope<Mail> scope, Exchange exchange) {
+    scope.fork(
+        exchange.name(), exchange::run, failure -> new Mail.Ended(Optional.of(exchange), failure));
+  }
+
+  /// Lets go what was held back.
+  private void flow(TaskScope<Mail> scope) {
+    holding = false;
+    release = Deadline.NEVER;
+    for (Exchange next; (next = held.poll()) != null; ) {
+      start(scope, next);
+    }
+  }
+
+  private void sent(TaskScope<Mail> scope, Exchange exchange) {
+    if (broken != null) {
+      exchange.fail(broken);
+      exchange.end();
+      return;
+    }
+    switch (exchange.message()) {
+      case RpcMessage.Request request -> {
+        remember(request);
+        startOrHold(scope, exchange);
+      }
+      case RpcMessage.Notification(var method, _) when method.equals(INITIALIZED) -> {
+        holding = true; // what comes next is not to overtake it
+        scope.fork(exchange.name(), exchange::run, Mail.Initialized::new);
+      }
+      case RpcMessage.Notification _ -> startOrHold(scope, exchange);
+      // The server waits for it, and may answer nothing before it has it.
+      case RpcMessage.Response _ -> start(scope, exchange);
+      case RpcMessage.Malformed _ -> throw new IllegalArgumentException("not a message to send");
+    }
+  }
+
+  private void startOrHold(TaskScope<Mail> scope, Exchange exchange) {
+    if (holding) {
+      held.add(exchange);
+    } else {
+      start(scope, exchange);
+    }
+  }
+
+  /// Keeps what a new session has to be told again.
+  private void remember(RpcMessage.Request request) {
+    switch (request.method()) {
+      case INITIALIZE -> initialize = request;
+      case "logging/setLevel" -> logLevel = request;
+      case "resources/subscribe" -> subscriptions.put(uri(request), request);
+      case "resources/unsubscribe" -> subscriptions.remove(uri(request));
+      default -> {}
+    }
+  }
+
+  private static String uri(RpcMessage.Request request) {
+    return String.valueOf(request.params().get("uri"));
+  }
+
+  /// The server knows that the handshake is done. Where there is a stream, calls wait until it is
+  /// open: what the server has to say to them may come there.
+  private void initialized(TaskScope<Mail> scope, Throwable failure) {
+    if (failure != null) {
+      lost(new Loss(Loss.Kind.GONE, "the handshake failed: " + failure, failure));
+    } else if (legacy) {
+      flow(scope);
+    } else {
+      stream = new ServerStream(this, session);
+      release = Deadline.after(STREAM);
+      fork(scope, "stream", stream::run);
+    }
+  }
+
+  /// The first to come back with the news begins a new session; who comes later finds it begun, and
+  /// who comes from a session before that as well.
+  private void forgotten(TaskScope<Mail> scope, Optional<Exchange> refused, HttpSession lost) {
+    if (lost == session) {
+      LOG.log(System.Logger.Level.INFO, "{0}: the server has forgotten the session", target);
+      session = HttpSession.NONE;
+      holding = true;
+      release = Deadline.NEVER;
+      if (stream != null) {
+        stream.cancel();
+      }
+      scope.fork("renew", this::renew, Mail.Initialized::new);
+    }
+    refused.ifPresent(exchange -> startOrHold(scope, exchange));
+  }
+
+  /// The older way does not lead there either.
+  private void neither(CallFailure why) {
+    if (initializing == null) {
+      broken = why;
+      held.forEach(exchange -> exchange.fail(why));
+      held.forEach(Exchange::end);
+      held.clear();
+    } else {
+      initializing.fail(why.kind() == CallFailure.Kind.UNAUTHORIZED ? why : refusal);
+      initializing.end();
+      initializing = null;
+    }
+  }
+
+  private void ended(Optional<Exchange> exchange, Throwable failure) {
+    if (failure == null || failure instanceof InterruptedException) {
+      return;
+    }
+    LOG.log(System.Logger.Level.ERROR, name + " has failed", failure);
+    if (exchange.isPresent()) {
+      exchange.get().fail(new CallFailure(CallFailure.Kind.CUT, "failed: " + failure, failure));
+      exchange.get().end();
+    } else {
+      lost(new Loss(Loss.Kind.GONE, "its stream failed: " + failure, failure));
+    }
+  }
+
+  /// Begins a session in the place of one that is lost, and tells it what the one before was told: a
+  /// subtask. The server may be another one by now, as long as it speaks the same revision.
+  private void renew() throws InterruptedException {
+    try {
+      RpcMessage.Response answer = again(initialize);
+      if (!(answer instanceof RpcMessage.Result) || !session.version().equals(version)) {
+        throw new IOException("it does not answer initialize as it did");
+      }
+      var initialized = new RpcMessage.Notification(INITIALIZED, JsonObject.EMPTY);
+      exchange(initialized, RpcCodec.encode(initialized), true, new ToInbox(initialized)).run();
+      if (logLevel != null) {
+        again(logLevel);
+      }
+      for (RpcMessage.Request subscription : List.copyOf(subscriptions.values())) {
+        again(subscription);
+      }
+      inbox.renewed();
+    } catch (IOException e) {
+      String what = "the server has forgotten the session, and a new one cannot be begun: ";
+      lost(new Loss(Loss.Kind.GONE, what + e.getMessage(), e));
+    }
+  }
+
+  /// Asks what was asked in another session, under an id that no call has.
+  private RpcMessage.Response again(RpcMessage.Request request)
+      throws IOException, InterruptedException {
+    var id = RpcId.of("renewal-" + ++renewals);
+    var answer = new AtomicReference<RpcMessage.Response>();
+    var failed = new AtomicReference<CallFailure>();
+    var message = new RpcMessage.Request(id, request.method(), request.params());
+    exchange(
+            message,
+            RpcCodec.encode(message),
+            true,
+            new Exchange.Receiver() {
+              @Override
+              public void received(RpcMessage received, int bytes) {
+                if (received instanceof RpcMessage.Response response
+                    && response.id().equals(Optional.of(id))) {
+                  answer.set(response);
+                } else {
+                  inbox.received(received, bytes);
+                }
+              }
+
+              @Override
+              public void failed(CallFailure failure) {
+                failed.set(failure);
+              }
+            })
+        .run();
+    if (failed.get() != null) {
+      throw new IOException(request.method() + ": " + failed.get().message(), failed.get().cause());
+    }
+    return answer.get();
+  }
+
+  // What its subtasks ask and tell; any thread.
+
+  HttpClient http() {
+    return http;
+  }
+
+  Limits limits() {
+    return limits;
+  }
+
+  ReconnectBudget reconnects() {
+    return reconnects;
+  }
+
+  HttpSession session() {
+    return session;
+  }
+
+  Target target() {
+    return target;
+  }
+
+  boolean isLegacy() {
+    return legacy;
+  }
+
+  /// Returns what a subtask has on the wire, nothing yet; it is ended with the transport.
+  Fetch fetch() {
+    var fetch = new Fetch(fetches::remove);
+    fetches.add(fetch);
+    if (closed) { // before it was added: who closes has not seen it
+      fetch.cancel();
+    }
+    return fetch;
+  }
+
+  /// An exchange is over.
+  void over(Exchange exchange) {
+    waiting.decrementAndGet();
+    waitingBytes.addAndGet(-exchange.bytes());
+    if (exchange.message() instanceof RpcMessage.Request request) {
+      requests.remove(request.id().value(), exchange);
+    }
+  }
+
+  /// Whether one more stream may stay open after its answer; then it needs a [#lingersNoMore()].
+  boolean mayLinger() {
+    return lingering.incrementAndGet() <= MOST_LINGERING;
+  }
+
+  void lingersNoMore() {
+    lingering.decrementAndGet();
+  }
+
+  /// The server takes the session's id from us in each request, so it has to be one that fits: "The
+  /// session ID MUST only contain visible ASCII characters".
+  void begins(Optional<String> id) throws Messages.ViolationException {
+    if (id.isPresent() && !id.get().matches("[!-~]+")) {
+      throw new Messages.ViolationException("the server's session id is not of visible ASCII");
+    }
+    session = new HttpSession(id, "");
+  }
+
+  /// The server has answered `initialize`.
+  void agreed(JsonValue result) {
+    if (result instanceof JsonObject object
+        && object.get("protocolVersion") instanceof JsonString(var agreed)
+        && agreed.matches("\\d{4}-\\d{2}-\\d{2}")) {
+      session = new HttpSession(session.id(), agreed);
+      if (version == null) {
+        version = agreed;
+      }
+    }
+  }
+
+  void received(RpcMessage message, int bytes) {
+    inbox.received(message, bytes);
+  }
+
+  void listens(ServerStream which) {
+    mailbox.post(new Mail.Listens(which));
+  }
+
+  void forgotten(Exchange refused, HttpSession lost) {
+    if (!mailbox.post(new Mail.Forgotten(Optional.of(refused), lost))) {
+      refused.end();
+    }
+  }
+
+  void forgotten(HttpSession lost) {
+    mailbox.post(new Mail.Forgotten(Optional.empty(), lost));
+  }
+
+  void tryLegacy(Exchange exchange, CallFailure refused) {
+    if (!mailbox.post(new Mail.TryLegacy(exchange, refused))) {
+      exchange.end();
+    }
+  }
+
+  /// The server speaks the older way, and takes messages here.
+  void legacy(Target endpoint) {
+    target = endpoint;
+    legacy = true;
+    mailbox.post(new Mail.Legacy());
+  }
+
+  void noLegacy(CallFailure why) {
+    mailbox.post(new Mail.NoLegacy(why));
+  }
+
+  void lost(Loss loss) {
+    inbox.lost(loss);
+  }
+
+  /// How many answers the server has given, of whatever kind.
+  long answers() {
+    return answers.get();
+  }
+
+  void reached() {
+    answers.incrementAndGet();
+    changed(new Health.Good());
+  }
+
+  void unauthorized(CallFailure refused) {
+    changed(new Health.Unauthorized(refused));
+  }
+
+  void away(String problem) {
+    changed(new Health.Away(problem));
+  }
+
+  private void changed(Health next) {
+    synchronized (fetches) { // so that what is told last is what was seen last
+      if (health.getClass() != next.getClass()) {
+        health = next;
+        inbox.changed(next);
+      }
+    }
+  }
+
+  /// Says what it means that there was no HTTP answer.
+  CallFailure failure(IOException e) {
+    CallFailure failure =
+        switch (e) {
+          case HttpConnectTimeoutException _ -> unreached("does not accept a connection", e);
+          case ConnectException _ when isUnresolved(e) -> unreached("is a name without address", e);
+          case ConnectException _ -> unreached("cannot be connected to", e);
+          case SSLHandshakeException _ ->
+              unreached("fails in the TLS handshake: " + e.getMessage(), e);
+          case HttpTimeoutException _ -> cut("did not answer in time", e);
+          default -> cut("broke the connection off before its answer: " + e.getMessage(), e);
+        };
+    if (failure.kind() == CallFailure.Kind.NOT_SENT) {
+      away(failure.message());
+    }
+    return failure;
+  }
+
+  private static boolean isUnresolved(Throwable e) {
+    return e != null && (e instanceof UnresolvedAddressException || isUnresolved(e.getCause()));
+  }
+
+  private CallFailure unreached(String what, IOException e) {
+    return new CallFailure(CallFailure.Kind.NOT_SENT, target + " " + what, e);
+  }
+
+  private CallFailure cut(String what, IOException e) {
+    return new CallFailure(CallFailure.Kind.CUT, target + " " + what, e);
+  }
+
+  /// Ends what is on the wire, which frees every subtask, and then the session: "Clients that no longer
+  /// need a particular session SHOULD send an HTTP DELETE".
+  @Override
+  public void close(Closing closing) {
+    closed = true;
+    closing.step("end its exchanges", () -> fetches.forEach(Fetch::cancel));
+    HttpSession last = session;
+    if (last.id().isPresent() && !legacy) {
+      closing.step("DELETE its session", () -> delete(last, closing.budget().exit()));
+    }
+  }
+
+  /// "The server MAY respond to this request with HTTP 405 Method Not Allowed, indicating that the
+  /// server does not allow clients to terminate sessions"; 404 says that there is none any more.
+  private void delete(HttpSession last, Duration budget) throws IOException {
+    CompletableFuture<HttpResponse<Void>> answer =
+        http.sendAsync(target.delete(last), HttpResponse.BodyHandlers.discarding());
+    Deadline.after(budget)
+        .await(nanos -> {
+          try {
+            answer.get(nanos, TimeUnit.NANOSECONDS);
+            return true;
+          } catch (ExecutionException | TimeoutException _) {
+            return false;
+          }
+        });
+    switch (answer.state()) {
+      case SUCCESS -> {
+        int status = answer.resultNow().statusCode();
+        if (status / 100 != 2 && status != 404 && status != 405) {
+          throw new IOException("the server answered HTTP " + status + " to the session's DELETE");
+        }
+      }
+      case FAILED -> {
+        Throwable cause = answer.exceptionNow();
+        throw new IOException("the session's DELETE failed: " + cause.getMessage(), cause);
+      }
+      case RUNNING, CANCELLED -> {
+        answer.cancel(true);
+        throw new HttpTimeoutException(
+            "the session's DELETE was not answered within " + budget.toMillis() + " ms");
+      }
+    }
+  }
+
+  /// Names the server, without what may be a secret.
+  @Override
+  public String toString() {
+    return target.toString();
+  }
+}

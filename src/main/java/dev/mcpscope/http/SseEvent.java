@@ -1,0 +1,15 @@
+package dev.mcpscope.http;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+/// One event of a stream of server-sent events.
+///
+/// @param type its name; "message" when it has none
+/// @param data its data, the lines joined by newlines; not copied
+record SseEvent(String type, byte[] data) {
+
+  /// Returns the data as text.
+  String text() {
+    return new String(data, UTF_8);
+  }
+}
