@@ -1,0 +1,1004 @@
+package dev.mcpscope;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.mcpscope.HttpFault.Act;
+import dev.mcpscope.HttpFault.End;
+import dev.mcpscope.HttpWire.Request;
+import dev.mcpscope.ScriptedSession.Call;
+import dev.mcpscope.ScriptedSession.Log;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.zip.GZIPOutputStream;
+
+/// An MCP server over HTTP that behaves, but for the faults it is told: in this JVM, on real
+/// sockets.
+///
+/// ```java
+/// try (var server = ScriptedHttpServer.with(on("tools/call", new Status(502)).once())) {
+///   McpClient.use(ServerSpec.http(server.url()), client -> …);
+///   server.awaitNoStreams(Duration.ofSeconds(1));
+///   assertThat(server.violations()).isEmpty();
+/// }
+/// ```
+///
+/// A [HttpFault] is data. What a good server says is in [ScriptedSession], how it goes over a
+/// connection in [HttpWire]. Streamable HTTP of 2025-03-26 to 2025-11-25, and HTTP+SSE by
+/// [HttpFault.Legacy].
+///
+/// Its tools: `echo {text}`; `never`, which is not answered; `progress {count}`, which reports so
+/// often if it was asked to; `ask {message, on}`, which sends this request, on the stream of GET if
+/// `on` is `stream`, else on its own, and is answered by what the client answers to it; `say
+/// {messages}`, which sends these before its answer.
+///
+/// A thread per connection always reads, so that a client that goes is seen at once, whatever is
+/// being answered; another thread answers. One lock guards all state. Any thread may call.
+public final class ScriptedHttpServer implements AutoCloseable {
+  static final List<String> REVISIONS =
+      List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
+
+  private static final String PATH = "/mcp";
+  private static final String STREAM = "text/event-stream";
+  private static final byte[] NOTHING = {};
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  private final List<HttpFault> faults;
+  private final Optional<HttpFault.Legacy> legacy;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+
+  // Guarded by the lock.
+  private final int[] met; // so many requests each fault has seen
+  private final List<Request> requests = new ArrayList<>();
+  private final List<String> violations = new ArrayList<>();
+  private final Map<String, ScriptedSession> sessions = new LinkedHashMap<>();
+  private final Set<String> deleted = new HashSet<>(); // ids of sessions
+  private final Set<Connection> connections = new LinkedHashSet<>();
+  private final Set<Exchange> exchanges = new LinkedHashSet<>();
+  private final Set<String> released = new HashSet<>();
+  private int connected;
+  private int numbers;
+  private ServerSocket listening;
+  private ExecutorService threads;
+
+  private static final class Connection {
+    final HttpWire wire;
+    final int number;
+    boolean gone;
+    Optional<Act.Stale> stale = Optional.empty();
+
+    Connection(HttpWire wire, int number) {
+      this.wire = wire;
+      this.number = number;
+    }
+  }
+
+  /// A request that is being answered.
+  private static final class Exchange {
+    final Connection connection;
+    final Request request;
+    Optional<String> gate = Optional.empty(); // what its body waits for
+    boolean isStream;
+    Optional<End> asked = Optional.empty(); // how the test wants its stream to end
+    String prologue = ""; // what its stream begins with
+
+    Exchange(Connection connection, Request request) {
+      this.connection = connection;
+      this.request = request;
+    }
+  }
+
+  private ScriptedHttpServer(HttpFault... faults) {
+    this.faults = List.of(faults);
+    met = new int[faults.length];
+    legacy = first(HttpFault.Legacy.class);
+  }
+
+  /// Starts a server with these faults, and otherwise a good one, on a free port.
+  public static ScriptedHttpServer with(HttpFault... faults) {
+    var server = new ScriptedHttpServer(faults);
+    server.listen(0);
+    return server;
+  }
+
+  // What tests see and do.
+
+  /// Returns its address, the same after [#startAgain()].
+  public String url() {
+    return origin() + PATH;
+  }
+
+  /// Returns every request so far, in the order in which they were read.
+  public List<Request> requests() {
+    return locked(() -> List.copyOf(requests));
+  }
+
+  /// Returns those which [HttpFault#on] calls so.
+  public List<Request> requests(String at) {
+    return requests().stream().filter(request -> request.is(at)).toList();
+  }
+
+  /// Returns what clients have done wrong.
+  public List<String> violations() {
+    return locked(() -> List.copyOf(violations));
+  }
+
+  /// Returns the ids of the sessions that it knows.
+  public List<String> sessions() {
+    return locked(() -> List.copyOf(sessions.keySet()));
+  }
+
+  /// Returns how many requests are being answered, streams among them. One that was answered whole,
+  /// or whose client has gone, does not count.
+  public int openExchanges() {
+    return locked(exchanges::size);
+  }
+
+  /// Returns how many streams are open, of GET and of answers.
+  public int openStreams() {
+    return locked(() -> (int) exchanges.stream().filter(x -> x.isStream).count());
+  }
+
+  /// Returns how many connections are open, idle ones among them.
+  public int openConnections() {
+    return locked(connections::size);
+  }
+
+  /// Returns how many connections there were, ever.
+  public int connections() {
+    return locked(() -> connected);
+  }
+
+  /// Waits for a request; returns the first that is as wanted.
+  public Request awaitRequest(Predicate<Request> wanted, Duration atMost) {
+    return await("such a request", atMost, () -> requests.stream().filter(wanted).findFirst());
+  }
+
+  /// Waits until there were so many of these; returns the last of them.
+  public Request awaitRequest(String at, int count) {
+    return await(
+        count + " times " + at,
+        PATIENCE,
+        () -> requests.stream().filter(r -> r.is(at)).skip(count - 1).findFirst());
+  }
+
+  /// Waits until so many streams are open.
+  public void awaitStreams(int count) {
+    await(count + " streams", PATIENCE, () -> when(openStreams() == count));
+  }
+
+  /// Waits until no stream is open.
+  public void awaitNoStreams(Duration atMost) {
+    await("no stream", atMost, () -> when(openStreams() == 0));
+  }
+
+  /// Waits until nothing is being answered.
+  public void awaitNoExchanges(Duration atMost) {
+    await("no exchange", atMost, () -> when(exchanges.isEmpty()));
+  }
+
+  /// Waits until no connection is open.
+  public void awaitNoConnections(Duration atMost) {
+    await("no connection", atMost, () -> when(connections.isEmpty()));
+  }
+
+  /// Waits until there are so many sessions.
+  public void awaitSessions(int count, Duration atMost) {
+    await(count + " sessions", atMost, () -> when(sessions.size() == count));
+  }
+
+  /// Sends a message on the stream of GET of each session. What no stream is open for is sent on the
+  /// next one.
+  public void push(String json) {
+    change(() -> {
+      if (sessions.isEmpty()) {
+        throw new IllegalStateException("there is no session");
+      }
+      sessions.values().forEach(session -> session.log.add(json));
+    });
+  }
+
+  /// Lets go on what this gate has held, or will hold.
+  public void release(String gate) {
+    change(() -> released.add(gate));
+  }
+
+  /// Ends all streams so, those of answers too.
+  public void endStreams(End end) {
+    change(
+        () -> exchanges.stream().filter(x -> x.isStream).forEach(x -> x.asked = Optional.of(end)));
+  }
+
+  /// Forgets all sessions: a client that comes with one is answered 404.
+  public void forgetSessions() {
+    change(sessions::clear);
+  }
+
+  /// Goes away: no connection is accepted, all are closed, sessions are forgotten. What it has seen
+  /// stays. Returns when its threads have ended; waits five seconds for them at most.
+  public void stop() {
+    List<Connection> open =
+        locked(() -> {
+          closeListening();
+          sessions.clear();
+          return List.copyOf(connections);
+        });
+    open.forEach(connection -> gone(connection, End.CLOSE));
+    threads.shutdown();
+    try {
+      if (!threads.awaitTermination(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+        throw new AssertionError("threads of the scripted server do not end: " + threads);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Comes back on the same port.
+  public void startAgain() {
+    listen(listening.getLocalPort());
+  }
+
+  /// Stops; see [#stop()].
+  @Override
+  public void close() {
+    stop();
+  }
+
+  // Connections.
+
+  private void listen(int port) {
+    try {
+      var socket = new ServerSocket();
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port), 512);
+      locked(() -> {
+        listening = socket;
+        threads = Executors.newVirtualThreadPerTaskExecutor();
+        threads.execute(() -> accept(socket));
+        return null;
+      });
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void closeListening() {
+    try {
+      listening.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private String origin() {
+    return "http://127.0.0.1:" + listening.getLocalPort();
+  }
+
+  private void accept(ServerSocket socket) {
+    try {
+      while (true) {
+        var wire = new HttpWire(socket.accept());
+        change(() -> {
+          if (socket.isClosed()) { // who closed it has looked for connections already
+            wire.end(End.CLOSE);
+            return;
+          }
+          var connection = new Connection(wire, ++connected);
+          connections.add(connection);
+          threads.execute(() -> read(connection));
+        });
+      }
+    } catch (IOException e) {
+      // closed
+    }
+  }
+
+  private void read(Connection connection) {
+    End end = End.CLOSE;
+    try {
+      while (connection.wire.awaitByte()) {
+        Optional<Act.Stale> stale = afterItsExchange(connection);
+        if (stale.isPresent() && !stale.get().read()) {
+          end = End.RESET;
+          return;
+        }
+        Request request = connection.wire.read(connection.number);
+        change(() -> {
+          requests.add(request);
+          if (stale.isEmpty() && !connection.gone) {
+            var exchange = new Exchange(connection, request);
+            exchanges.add(exchange);
+            threads.execute(() -> answer(exchange));
+          }
+        });
+        if (stale.isPresent()) {
+          return;
+        }
+      }
+    } catch (IOException e) {
+      // the client has gone, or we have
+    } finally {
+      gone(connection, end);
+    }
+  }
+
+  /// Waits until what the connection answers is answered: the first byte of the next request may be
+  /// there a moment before.
+  private Optional<Act.Stale> afterItsExchange(Connection connection) throws IOException {
+    lock.lock();
+    try {
+      while (exchanges.stream().anyMatch(x -> x.connection == connection)) {
+        awaitChange(connection, Long.MAX_VALUE);
+      }
+      return connection.stale;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void gone(Connection connection, End end) {
+    change(() -> {
+      connection.gone = true;
+      connections.remove(connection);
+      exchanges.removeIf(x -> x.connection == connection);
+    });
+    connection.wire.end(end);
+  }
+
+  // Requests.
+
+  private void answer(Exchange x) {
+    try {
+      respond(x);
+    } catch (JsonException | RuntimeException e) {
+      violate("not understood (" + e + "): " + x.request);
+      gone(x.connection, End.CLOSE);
+    } catch (IOException e) {
+      gone(x.connection, End.CLOSE);
+    }
+  }
+
+  private void respond(Exchange x) throws IOException {
+    Request request = x.request;
+    boolean get = request.method().equals("GET");
+    if (legacy.isPresent() && !get && request.path().equals(PATH)) {
+      plain(x, legacy.get().status(), Map.of(), "");
+      return;
+    }
+    Optional<Act> act = actAt(x);
+    Optional<Refusal> refusal = locked(() -> check(request));
+    switch (act.orElse(null)) {
+      case Act.NoAnswer(End end) -> finish(x, end, NOTHING);
+      case Act.Status(int code, var headers, String body) -> plain(x, code, headers, body);
+      case Act.Raw(String latin1, End end) -> finish(x, end, latin1.getBytes(ISO_8859_1));
+      case Act.Endless(String type, String start, String repeated) ->
+          repeat(x, type, start, repeated, 0);
+      case Act.Drip(String type, String start, int millis) -> repeat(x, type, start, "x", millis);
+      case null, default -> {
+        if (refusal.isPresent()) {
+          String error = refusal.get().message();
+          var body =
+              ScriptedSession.message("error", JsonObject.of("code", -32000, "message", error));
+          plain(
+              x,
+              refusal.get().status(),
+              Map.of("Content-Type", "application/json"),
+              body.with("id", null).toString());
+        } else if (get) {
+          get(x, act);
+        } else if (request.method().equals("DELETE")) {
+          change(() -> {
+            sessions.remove(sessionId(request));
+            deleted.add(sessionId(request));
+          });
+          plain(x, 200, Map.of(), "");
+        } else {
+          post(x, (JsonObject) request.message(), act);
+        }
+      }
+    }
+  }
+
+  /// Returns what is done to this request; waits for gates that hold it.
+  private Optional<Act> actAt(Exchange x) throws IOException {
+    lock.lock();
+    try {
+      for (int i = 0; i < met.length; i++) {
+        if (faults.get(i) instanceof HttpFault.On on && x.request.is(on.at())) {
+          int met = ++this.met[i] - on.skipped();
+          if (met >= 1 && met <= on.count()) {
+            switch (on.act()) {
+              case Act.Held(String gate, boolean headAtOnce) when headAtOnce ->
+                  x.gate = Optional.of(gate);
+              case Act.Held(String gate, _) -> awaitGate(x, gate);
+              case Act.Quirk quirk when quirk == Act.Quirk.FORGETS_SESSIONS -> sessions.clear();
+              default -> {
+                return Optional.of(on.act());
+              }
+            }
+          }
+        }
+      }
+      return Optional.empty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Why a good server does not serve a request.
+  private record Refusal(int status, String message) {}
+
+  private Optional<Refusal> check(Request request) {
+    boolean post = request.method().equals("POST");
+    if (!Set.of("GET", "POST", "DELETE").contains(request.method())) {
+      return refusal(405, "no such method", request);
+    }
+    if (!(legacy.isPresent() && post) && !request.path().equals(PATH)) {
+      return refusal(404, "no such path", request);
+    }
+    if (post && !(request.message() instanceof JsonObject)) {
+      return refusal(400, "no JSON-RPC message", request);
+    }
+    if (post && !request.header("Content-Type").orElse("").startsWith("application/json")) {
+      return refusal(415, "wrong Content-Type", request);
+    }
+    if (legacy.isPresent() && request.method().equals("DELETE")) {
+      return Optional.of(new Refusal(405, "no such method"));
+    }
+    if (legacy.isPresent()) {
+      return post && !sessions.containsKey(sessionId(request))
+          ? Optional.of(new Refusal(404, "no such session"))
+          : Optional.empty();
+    }
+    String accept = request.header("Accept").orElse("");
+    if (post && !accept.contains("application/json")
+        || !request.method().equals("DELETE") && !accept.contains(STREAM)) {
+      return refusal(406, "wrong Accept", request);
+    }
+    return request.is("initialize") ? checkInitialize(request) : checkSession(request);
+  }
+
+  private Optional<Refusal> checkInitialize(Request request) {
+    if (request.header("Mcp-Session-Id").isPresent()) {
+      violations.add("initialize in a session: " + request);
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Refusal> checkSession(Request request) {
+    String id = sessionId(request);
+    if (deleted.contains(id)) {
+      return refusal(404, "the session was deleted", request);
+    }
+    if (id.isEmpty() && !isStateless()) {
+      return refusal(400, "no session id", request);
+    }
+    ScriptedSession session = sessions.get(id);
+    if (session == null) {
+      return Optional.of(new Refusal(404, "no such session"));
+    }
+    String version = request.header("MCP-Protocol-Version").orElse("");
+    boolean required = session.version.compareTo("2025-06-18") >= 0;
+    if (required && !version.equals(session.version)) {
+      return refusal(400, "wrong MCP-Protocol-Version", request);
+    }
+    return Optional.empty();
+  }
+
+  private Optional<Refusal> refusal(int status, String message, Request request) {
+    violations.add(message + ": " + request);
+    return Optional.of(new Refusal(status, message));
+  }
+
+  private String sessionId(Request request) {
+    return legacy.isPresent()
+        ? request.path().replaceFirst(".*=", "")
+        : request.header("Mcp-Session-Id").orElse("");
+  }
+
+  private boolean isStateless() {
+    return faults.contains(new HttpFault.SessionId(""));
+  }
+
+  private ScriptedSession open() {
+    numbers++;
+    String id =
+        first(HttpFault.SessionId.class)
+            .map(HttpFault.SessionId::id)
+            .orElse("session-" + numbers + "-" + Integer.toHexString(hashCode()));
+    var session = new ScriptedSession(id);
+    sessions.put(id, session);
+    deleted.remove(id);
+    changed.signalAll();
+    return session;
+  }
+
+  // POST.
+
+  private void post(Exchange x, JsonObject message, Optional<Act> act) throws IOException {
+    if (!ScriptedSession.isRequest(message)) {
+      change(() -> {
+        ScriptedSession session = sessions.get(sessionId(x.request));
+        if (x.request.is("response")
+            && session != null
+            && !session.answered(x.request.id(), x.request.body())) {
+          violations.add("nothing was asked by this id: " + x.request);
+        }
+      });
+      plain(x, 202, Map.of(), "");
+      return;
+    }
+    lock.lock();
+    ScriptedSession session;
+    Log log;
+    try {
+      boolean opens = legacy.isEmpty() && x.request.is("initialize");
+      session = opens ? open() : sessions.get(sessionId(x.request));
+      if (session == null) {
+        throw new IOException("forgotten meanwhile");
+      }
+      if (!session.isNew(x.request.id())) {
+        violations.add("a second request of this id: " + x.request);
+      }
+      log = legacy.isPresent() ? session.log : new Log("answer-" + ++numbers, false);
+      session.logs.put(log.name, log);
+      if (act.orElse(null) instanceof Act.Says(List<String> messages)) {
+        log.wantsStream = true;
+        messages.forEach(log::add);
+      }
+      if (legacy.isEmpty()) {
+        serve(session, x.request, message, new Call(x.request.id(), log, act));
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (legacy.isPresent()) {
+      plain(x, 202, Map.of("Content-Type", "text/plain"), "Accepted");
+      lock.lock();
+      try {
+        serve(session, x.request, message, new Call(x.request.id(), log, act));
+      } finally {
+        lock.unlock();
+      }
+      return;
+    }
+    var headers = new LinkedHashMap<String, String>();
+    if (x.request.is("initialize") && !isStateless()) {
+      headers.put("Mcp-Session-Id", session.id);
+    }
+    deliver(x, log, act, headers);
+  }
+
+  private void serve(ScriptedSession session, Request request, JsonObject message, Call call)
+      throws IOException {
+    JsonObject params = message.optionalObject("params").orElse(JsonObject.EMPTY);
+    session.serve(request.rpcMethod(), params, call, faults);
+    changed.signalAll();
+  }
+
+  private void deliver(Exchange x, Log log, Optional<Act> act, Map<String, String> headers)
+      throws IOException {
+    switch (act.orElse(null)) {
+      case Act.Sse sse -> text(x, log, sse, headers);
+      case Act.Polls(int rounds, int retryMillis) -> {
+        locked(() -> log.rounds = rounds);
+        poll(x, log, retryMillis, headers);
+      }
+      case Act.Stops stops -> stream(x, log, 0, Optional.of(stops), stops.ids(), headers);
+      case Act.Quirk quirk when quirk == Act.Quirk.AS_STREAM ->
+          stream(x, log, 0, Optional.empty(), false, headers);
+      case null, default -> {
+        if (locked(() -> log.wantsStream)) {
+          stream(x, log, 0, Optional.empty(), false, headers);
+        } else {
+          json(x, awaitAnswer(x, log), act, headers);
+        }
+      }
+    }
+  }
+
+  /// Answers by a JSON text, of which the headers may lie.
+  private void json(Exchange x, String answer, Optional<Act> act, Map<String, String> headers)
+      throws IOException {
+    byte[] body = answer.getBytes(UTF_8);
+    int length = body.length;
+    int cut = length;
+    End end = End.CLEAN;
+    headers.put("Content-Type", "application/json");
+    switch (act.orElse(null)) {
+      case Act.ContentType(String type) -> headers.put("Content-Type", type);
+      case Act.CutShort(int bytes, End by) -> {
+        cut = bytes;
+        end = by;
+      }
+      case Act.LengthOff(int by) -> {
+        length += by;
+        end = by > 0 ? End.CLOSE : End.CLEAN;
+      }
+      case Act.Stale stale -> locked(() -> x.connection.stale = Optional.of(stale));
+      case Act.Quirk quirk -> {
+        switch (quirk) {
+          case NO_LENGTH -> {
+            length = -1;
+            headers.put("Connection", "close");
+            end = End.CLOSE;
+          }
+          case GZIP -> {
+            headers.put("Content-Encoding", "gzip");
+            body = gzip(body);
+            length = body.length;
+            cut = length;
+          }
+          case CLOSES_AFTER -> end = End.CLOSE;
+          case AS_STREAM, FORGETS_SESSIONS -> {}
+        }
+      }
+      case null, default -> {}
+    }
+    if (length >= 0) {
+      headers.put("Content-Length", Integer.toString(length));
+    }
+    head(x, 200, headers);
+    finish(x, end, Arrays.copyOf(body, cut));
+  }
+
+  private static byte[] gzip(byte[] body) throws IOException {
+    var bytes = new ByteArrayOutputStream();
+    try (var out = new GZIPOutputStream(bytes)) {
+      out.write(body);
+    }
+    return bytes.toByteArray();
+  }
+
+  /// Answers by the text of a stream, as it was told.
+  private void text(Exchange x, Log log, Act.Sse sse, Map<String, String> headers)
+      throws IOException {
+    boolean needsAnswer = sse.text().contains("%s") || sse.text().contains("%m");
+    headStream(x, headers);
+    String answer = needsAnswer ? awaitAnswer(x, log) : "";
+    byte[] bytes = ScriptedSession.expanded(sse, answer).getBytes(UTF_8);
+    int piece = sse.piece() == 0 ? Math.max(1, bytes.length) : sse.piece();
+    for (int i = 0; i < bytes.length; i += piece) {
+      byte[] part = Arrays.copyOfRange(bytes, i, Math.min(bytes.length, i + piece));
+      x.connection.wire.write(HttpWire.chunk(part));
+    }
+    finish(x, sse.end(), sse.end() == End.CLEAN ? HttpWire.lastChunk() : NOTHING);
+  }
+
+  private String awaitAnswer(Exchange x, Log log) throws IOException {
+    lock.lock();
+    try {
+      while (!log.complete) {
+        awaitChange(x.connection, Long.MAX_VALUE);
+      }
+      String event = log.events.getLast();
+      return event.substring(event.indexOf("data: ") + 6).strip();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Answers by an event that has an id and no data.
+  private void poll(Exchange x, Log log, int retryMillis, Map<String, String> headers)
+      throws IOException {
+    headStream(x, headers);
+    String id =
+        locked(() -> {
+          log.retryMillis = retryMillis;
+          log.lastId = log.id(0) + "." + log.rounds--;
+          return log.lastId;
+        });
+    String event = "id: " + id + "\nretry: " + retryMillis + "\ndata: \n\n";
+    finish(x, End.CLEAN, join(HttpWire.chunk(event.getBytes(UTF_8)), HttpWire.lastChunk()));
+  }
+
+  // GET.
+
+  private void get(Exchange x, Optional<Act> act) throws IOException {
+    Optional<Act.Stops> stops = act.map(a -> a instanceof Act.Stops s ? s : null);
+    boolean ids = stops.map(Act.Stops::ids).orElse(legacy.isEmpty());
+    String after = x.request.header("Last-Event-ID").orElse("");
+    lock.lock();
+    ScriptedSession session;
+    Log log;
+    int from;
+    boolean polls;
+    try {
+      session = legacy.isPresent() ? open() : sessions.get(sessionId(x.request));
+      if (session == null) {
+        throw new IOException("forgotten meanwhile");
+      }
+      log = session.logs.get(after.replaceFirst("/.*", ""));
+      if (log == null) {
+        if (!after.isEmpty()) {
+          violations.add("no such event: " + x.request);
+        }
+        log = session.log;
+        from = log.taken;
+      } else {
+        from = Integer.parseInt(after.replaceFirst(".*/", "").replaceFirst("\\..*", ""));
+        if (!log.lastId.isEmpty() && !log.lastId.equals(after)) {
+          violations.add("not the last event's id: " + x.request);
+        }
+      }
+      polls = log.rounds > 0;
+      if (act.orElse(null) instanceof Act.Says(List<String> messages)) {
+        messages.forEach(log::add);
+      }
+    } finally {
+      lock.unlock();
+    }
+    var headers = new LinkedHashMap<String, String>();
+    if (legacy.isPresent()) {
+      for (String endpoint : legacy.get().endpoints()) {
+        String data = endpoint.replace("{origin}", origin()).replace("{session}", session.id);
+        x.prologue += "event: endpoint\ndata: " + data + "\n\n";
+      }
+    }
+    if (polls) {
+      poll(x, log, log.retryMillis, headers);
+      return;
+    }
+    try {
+      stream(x, log, from, stops, ids, headers);
+    } finally {
+      if (legacy.isPresent()) {
+        change(() -> sessions.remove(session.id));
+      }
+    }
+  }
+
+  /// Writes what is and will be in the log, until that is complete or the stream is to end.
+  private void stream(
+      Exchange x,
+      Log log,
+      int from,
+      Optional<Act.Stops> stops,
+      boolean ids,
+      Map<String, String> headers)
+      throws IOException {
+    headStream(x, headers);
+    int millis = stops.map(Act.Stops::millis).orElse(0);
+    long end = millis == 0 ? Long.MAX_VALUE : System.nanoTime() + millis * 1_000_000L;
+    int most = stops.map(Act.Stops::events).orElse(Integer.MAX_VALUE);
+    for (int at = from; ; at++) {
+      String event;
+      boolean last;
+      lock.lock();
+      try {
+        boolean goesOn = at - from < most;
+        while (goesOn && x.asked.isEmpty() && !log.complete && at >= log.events.size()) {
+          goesOn = awaitChange(x.connection, end);
+        }
+        if (!goesOn || x.asked.isPresent()) {
+          break;
+        }
+        event = at < log.events.size() ? log.event(at, ids) : "";
+        log.taken = Math.max(log.taken, at + 1);
+        last = log.complete && at + 1 >= log.events.size();
+      } finally {
+        lock.unlock();
+      }
+      byte[] chunk = event.isEmpty() ? NOTHING : HttpWire.chunk(event.getBytes(UTF_8));
+      if (last) {
+        finish(x, End.CLEAN, join(chunk, HttpWire.lastChunk()));
+        return;
+      }
+      x.connection.wire.write(chunk);
+    }
+    End how = x.asked.orElseGet(stops.orElseThrow()::end);
+    finish(x, how, how == End.CLEAN ? HttpWire.lastChunk() : NOTHING);
+  }
+
+  // What is written.
+
+  private void plain(Exchange x, int status, Map<String, String> headers, String text)
+      throws IOException {
+    byte[] body = text.getBytes(UTF_8);
+    var all = new LinkedHashMap<>(headers);
+    if (status != 204 && status != 304) { // these have none
+      all.putIfAbsent("Content-Length", Integer.toString(body.length));
+    }
+    if (body.length == 0) {
+      change(() -> exchanges.remove(x));
+    }
+    head(x, status, all);
+    finish(x, End.CLEAN, body);
+  }
+
+  private void head(Exchange x, int status, Map<String, String> headers) throws IOException {
+    x.connection.wire.head(status, headers);
+    if (x.gate.isPresent()) {
+      lock.lock();
+      try {
+        awaitGate(x, x.gate.get());
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  private void headStream(Exchange x, Map<String, String> headers) throws IOException {
+    change(() -> x.isStream = true);
+    var all = new LinkedHashMap<>(headers);
+    all.put("Content-Type", STREAM);
+    all.put("Cache-Control", "no-cache");
+    all.put("Transfer-Encoding", "chunked");
+    head(x, 200, all);
+    String retry =
+        first(HttpFault.Retry.class).map(told -> "retry: " + told.millis() + "\n\n").orElse("");
+    String prologue = retry + x.prologue;
+    if (!prologue.isEmpty()) {
+      x.connection.wire.write(HttpWire.chunk(prologue.getBytes(UTF_8)));
+    }
+  }
+
+  /// Writes this, and then that for ever.
+  private void repeat(Exchange x, String type, String start, String repeated, int millis)
+      throws IOException {
+    change(() -> x.isStream = type.startsWith(STREAM));
+    head(x, 200, Map.of("Content-Type", type, "Transfer-Encoding", "chunked"));
+    if (!start.isEmpty()) {
+      x.connection.wire.write(HttpWire.chunk(start.getBytes(UTF_8)));
+    }
+    String unit = millis > 0 ? repeated : repeated.repeat(1 + 8192 / repeated.length());
+    byte[] chunk = HttpWire.chunk(unit.getBytes(UTF_8));
+    while (true) {
+      x.connection.wire.write(chunk);
+      long end = System.nanoTime() + millis * 1_000_000L;
+      lock.lock();
+      try {
+        while (millis > 0 && awaitChange(x.connection, end)) {
+          // something else has changed
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /// Writes the last bytes of an answer, and ends it so. It counts as ended before they are out: who
+  /// has read them may look.
+  private void finish(Exchange x, End end, byte[] last) throws IOException {
+    if (end != End.OPEN) {
+      change(() -> exchanges.remove(x));
+    }
+    if (last.length > 0) {
+      x.connection.wire.write(last);
+    }
+    x.connection.wire.end(end);
+    if (end == End.OPEN) {
+      lock.lock();
+      try {
+        while (true) {
+          awaitChange(x.connection, Long.MAX_VALUE);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  private static byte[] join(byte[] one, byte[] other) {
+    byte[] both = Arrays.copyOf(one, one.length + other.length);
+    System.arraycopy(other, 0, both, one.length, other.length);
+    return both;
+  }
+
+  // The lock.
+
+  private void awaitGate(Exchange x, String gate) throws IOException {
+    while (!released.contains(gate)) {
+      awaitChange(x.connection, Long.MAX_VALUE);
+    }
+  }
+
+  /// Waits with the lock held, until something has changed.
+  ///
+  /// @return false when it is late
+  /// @throws IOException when the connection has gone
+  private boolean awaitChange(Connection connection, long end) throws IOException {
+    boolean inTime = true;
+    try {
+      if (!connection.gone && end == Long.MAX_VALUE) {
+        changed.await();
+      } else if (!connection.gone) {
+        inTime = changed.awaitNanos(end - System.nanoTime()) > 0;
+      }
+    } catch (InterruptedException e) {
+      throw new IOException(e); // nobody does that
+    }
+    if (connection.gone) {
+      throw new IOException("the client has gone");
+    }
+    return inTime;
+  }
+
+  private <T> T await(String what, Duration atMost, Supplier<Optional<T>> wanted) {
+    lock.lock();
+    try {
+      long left = atMost.toNanos();
+      Optional<T> found;
+      while ((found = wanted.get()).isEmpty() && left > 0) {
+        left = changed.awaitNanos(left);
+      }
+      return found.orElseThrow(
+          () -> new AssertionError("not in " + atMost.toMillis() + " ms: " + what + "; " + this));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError("interrupted in waiting for " + what, e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static Optional<Boolean> when(boolean condition) {
+    return condition ? Optional.of(true) : Optional.empty();
+  }
+
+  private <T> T locked(Supplier<T> look) {
+    lock.lock();
+    try {
+      return look.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void change(Runnable change) {
+    lock.lock();
+    try {
+      change.run();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void violate(String violation) {
+    change(() -> violations.add(violation));
+  }
+
+  private <F extends HttpFault> Optional<F> first(Class<F> type) {
+    return faults.stream().filter(type::isInstance).map(type::cast).findFirst();
+  }
+
+  /// Tells what it has seen, for a test that fails.
+  @Override
+  public String toString() {
+    return locked(() ->
+        "%d streams, %d exchanges, %d connections, sessions %s, violations %s, requests:\n%s"
+            .formatted(
+                openStreams(),
+                exchanges.size(),
+                connections.size(),
+                sessions.keySet(),
+                violations,
+                String.join("\n", requests.stream().map(Request::toString).toList())));
+  }
+}
