@@ -13,6 +13,7 @@ import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.Transport;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /// What a caller's thread does: enter the call, hand its bytes over, park, and say so to the server
@@ -45,18 +46,49 @@ final class Calls {
     return server;
   }
 
-  /// Calls, within the call's budget.
+  /// Calls, within the call's budget, what can be asked twice without harm.
   JsonObject call(String method, JsonObject params, CallOptions call)
+      throws McpException, InterruptedException {
+    return call(method, params, call, () -> true);
+  }
+
+  /// Calls, within the call's budget.
+  ///
+  /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
+  /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
+  ///
+  /// @param repeatable whether it does none
+  JsonObject call(String method, JsonObject params, CallOptions call, BooleanSupplier repeatable)
       throws McpException, InterruptedException {
     Duration timeout = call.timeout().orElse(options.callTimeout());
     Duration maximum = longer(timeout, options.callMaximum());
-    return call(method, params, timeout, maximum, call.onProgress().orElse(null), true);
+    Consumer<Progress> listener = call.onProgress().orElse(null);
+    try {
+      return call(method, params, timeout, maximum, listener, true);
+    } catch (ExchangeFailedException e) {
+      if (!mayBeRepeated(e) || !repeatable.getAsBoolean()) {
+        throw e;
+      }
+      LOG.log(System.Logger.Level.DEBUG, "{0} is sent again: {1}", method, e.getMessage());
+      return call(method, params, timeout, maximum, listener, true);
+    }
+  }
+
+  private static boolean mayBeRepeated(ExchangeFailedException e) {
+    return e.mayHaveRun() && e.status().isEmpty();
   }
 
   /// Calls without a budget of its own: the owner's deadline for connecting ends it. It is not
   /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
   JsonObject handshake(String method, JsonObject params) throws McpException, InterruptedException {
-    return call(method, params, FOREVER, FOREVER, null, false);
+    try {
+      return call(method, params, FOREVER, FOREVER, null, false);
+    } catch (ExchangeFailedException e) {
+      if (!mayBeRepeated(e)) {
+        throw e;
+      }
+      return call(method, params, FOREVER, FOREVER, null, false);
+    }
   }
 
   private JsonObject call(

@@ -27,6 +27,9 @@ import java.util.Optional;
 /// - [CallTimeoutException] when its time has run out; the server is told, the connection goes on,
 /// - [ProtocolViolationException] when the answer is not what the protocol says,
 /// - [ConnectionLostException] at once when the server goes, with exit code and stderr's end,
+/// - [ExchangeFailedException] when a server over HTTP cannot be reached, refuses the request, or
+///   breaks it off; the connection goes on,
+/// - [AuthorizationRequiredException] when it wants another authorization; the connection goes on,
 /// - [ConnectionClosedException] at once when the connection is closed,
 /// - `InterruptedException` when the caller is interrupted; the server is told, and neither the
 ///   connection nor another caller takes harm.
@@ -140,12 +143,22 @@ public final class McpClient implements AutoCloseable {
     return callTool(tool, arguments, call);
   }
 
-  /// Calls a tool. It is never repeated by the client: a call that failed may have run.
+  /// Calls a tool. A call that failed may have run, so that the client never repeats it, but where
+  /// the server says that this does no harm (`readOnlyHint`, `idempotentHint`).
   public ToolResult callTool(String tool, Map<String, ?> arguments, CallOptions call)
       throws McpException, InterruptedException {
     require("tools");
     JsonObject params = JsonObject.of("name", tool, "arguments", arguments);
-    return ask("tools/call", params, call, ToolResult::parse);
+    JsonObject result =
+        calls.call("tools/call", era.params(params), call, () -> isRepeatable(tool));
+    return calls.parse("tools/call", result, ToolResult::parse);
+  }
+
+  private boolean isRepeatable(String tool) {
+    return connection.state() instanceof ConnectionState.Usable usable
+        && usable.tools().stream()
+            .filter(one -> one.name().equals(tool))
+            .anyMatch(Tool::isRepeatable);
   }
 
   // Resources.

@@ -1,5 +1,6 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import java.util.Optional;
@@ -33,5 +34,14 @@ public record Tool(
         json.optionalObject("outputSchema"),
         json.optionalObject("annotations"),
         json);
+  }
+
+  /// Whether the server says that to call it twice is no worse than to call it once.
+  boolean isRepeatable() {
+    return annotations
+        .filter(hints ->
+            JsonBoolean.TRUE.equals(hints.get("readOnlyHint"))
+                || JsonBoolean.TRUE.equals(hints.get("idempotentHint")))
+        .isPresent();
   }
 }
