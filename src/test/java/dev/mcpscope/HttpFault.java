@@ -10,9 +10,9 @@ import java.util.Map;
 /// on("GET", new Stops(3, 0, true, End.RESET)).once()
 /// ```
 ///
-/// Of the faults that match a request the first acts, and only that one counts it: so two of the same
-/// place act one after the other, as far as each has a number of times. An [Act.Held] holds up
-/// whatever comes after it, and leaves the request to the others.
+/// A request is shown to the faults in their order until one acts on it, and each counts what it was
+/// shown: of two at the same place the second has its turn when the first has done its times. An
+/// [Act.Held] holds up a request, and shows it to the next.
 public sealed interface HttpFault {
 
   /// How a connection, or an answer on it, ends.

@@ -811,7 +811,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
       }
       x.connection.wire.write(chunk);
     }
-    End how = x.asked.orElseGet(stops.orElseThrow()::end);
+    End how = x.asked.orElseGet(() -> stops.orElseThrow().end());
     finish(x, how, how == End.CLEAN ? HttpWire.lastChunk() : NOTHING);
   }
 

@@ -110,7 +110,8 @@ final class ScriptedSession {
 
   /// Returns the text of the stream that the answer is hidden in.
   static String expanded(Act.Sse sse, String answer) {
-    return sse.text().replace("%s", answer).replace("%m", "data: {\ndata: " + answer.substring(1));
+    String twoLines = answer.replaceFirst("^\\{", "{\ndata: ");
+    return sse.text().replace("%s", answer).replace("%m", "data: " + twoLines);
   }
 
   /// Returns a message without an id.
