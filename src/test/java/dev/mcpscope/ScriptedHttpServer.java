@@ -201,6 +201,11 @@ public final class ScriptedHttpServer implements AutoCloseable {
     await("no exchange", atMost, () -> when(exchanges.isEmpty()));
   }
 
+  /// Waits until so many requests are being answered, streams among them.
+  public void awaitExchanges(int count) {
+    await(count + " exchanges", PATIENCE, () -> when(exchanges.size() == count));
+  }
+
   /// Waits until no connection is open.
   public void awaitNoConnections(Duration atMost) {
     await("no connection", atMost, () -> when(connections.isEmpty()));
