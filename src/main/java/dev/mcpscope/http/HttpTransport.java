@@ -398,6 +398,7 @@ public final class HttpTransport implements Transport {
       release = Deadline.NEVER;
       if (stream != null) {
         stream.cancel();
+        stream = null; // it says yet that it is over, and nobody waits for that
       }
       scope.fork("renew", this::renew, Mail.Initialized::new);
     }

@@ -1,0 +1,646 @@
+package dev.mcpscope.client;
+
+import static dev.mcpscope.HttpFault.on;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.mcpscope.HttpFault;
+import dev.mcpscope.HttpFault.Act;
+import dev.mcpscope.HttpFault.End;
+import dev.mcpscope.HttpWire;
+import dev.mcpscope.NothingLeft;
+import dev.mcpscope.ScriptedHttpServer;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.transport.CloseBudget;
+import dev.mcpscope.transport.CloseReport;
+import dev.mcpscope.transport.ReconnectBudget;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The life of a connection over HTTP: its session, its stream, and what becomes of them.
+@Timeout(value = 30, threadMode = ThreadMode.SEPARATE_THREAD)
+class HttpConnectionTest {
+  private static final Duration SECOND = Duration.ofSeconds(1);
+  private static final ReconnectBudget SOON =
+      new ReconnectBudget(Duration.ofMillis(50), Duration.ofMillis(100), 4);
+  private static final ClientOptions OPTIONS = ClientOptions.defaults().withReconnect(SOON);
+
+  private static final String EMPTY_STREAM =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n";
+  private static final JsonObject PING =
+      JsonObject.of("jsonrpc", "2.0", "id", "p-1", "method", "ping");
+
+  private final NothingLeft nothingLeft = NothingLeft.check();
+  private final LinkedBlockingQueue<ConnectionState> states = new LinkedBlockingQueue<>();
+  private final LinkedBlockingQueue<ServerEvent> events = new LinkedBlockingQueue<>();
+  private ScriptedHttpServer server;
+  private Connection connection;
+
+  @AfterEach
+  void nothingIsLeft() {
+    if (server != null) {
+      server.close();
+    }
+    nothingLeft.close();
+  }
+
+  private McpClient open(HttpFault... faults) throws Exception {
+    return open(OPTIONS, faults);
+  }
+
+  private McpClient open(ClientOptions options, HttpFault... faults) throws Exception {
+    server = ScriptedHttpServer.with(faults);
+    return connect(ServerSpec.http(server.url()), options);
+  }
+
+  private McpClient connect(ServerSpec spec, ClientOptions options) throws Exception {
+    connection =
+        new Connection(
+            "connection/t",
+            "t",
+            spec,
+            options,
+            Optional.empty(),
+            new Connection.Callbacks() {},
+            new Connection.Observer() {
+              @Override
+              public void changed(ConnectionState state) {
+                states.add(state);
+              }
+
+              @Override
+              public void told(ServerEvent event) {
+                events.add(event);
+              }
+            });
+    Thread.ofVirtual().name("owner").start(connection::run);
+    return connection.awaitReady();
+  }
+
+  private CloseReport close(McpClient client) {
+    CloseReport report = client.closeAndReport();
+    server.awaitNoStreams(SECOND);
+    server.awaitNoExchanges(SECOND);
+    server.awaitSessions(0, SECOND);
+    server.awaitNoConnections(SECOND);
+    assertThat(server.violations()).isEmpty();
+    assertThat(report.nothingLeft()).isTrue();
+    return report;
+  }
+
+  private static String echo(McpClient client) throws Exception {
+    return client.callTool("echo", Map.of("text", "hi")).json().toString();
+  }
+
+  private static String log(int number) {
+    return JsonObject.of(
+            "jsonrpc",
+            "2.0",
+            "method",
+            "notifications/message",
+            "params",
+            JsonObject.of("level", "info", "data", number))
+        .toString();
+  }
+
+  private <T extends ConnectionState> T awaitState(Class<T> type) throws InterruptedException {
+    while (true) {
+      ConnectionState state = states.poll(5, TimeUnit.SECONDS);
+      assertThat(state).as("a state %s", type.getSimpleName()).isNotNull();
+      if (type.isInstance(state)) {
+        return type.cast(state);
+      }
+    }
+  }
+
+  private List<String> methods() {
+    return server.requests().stream()
+        .map(r -> r.rpcMethod().isEmpty() ? r.method() : r.rpcMethod())
+        .toList();
+  }
+
+  // The handshake.
+
+  @Test
+  void theStreamIsOpenBeforeTheFirstCallAndTheSessionIsDeletedAtTheEnd() throws Exception {
+    McpClient client = open();
+    echo(client);
+    CloseReport report = close(client);
+
+    assertThat(methods())
+        .containsExactly(
+            "initialize", "notifications/initialized", "GET", "tools/list", "tools/call", "DELETE");
+    assertThat(report.steps())
+        .extracting(CloseReport.Step::name)
+        .contains("end its exchanges", "DELETE its session", "close its sockets");
+    assertThat(report.failures()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2025-11-25, true", "2025-06-18, true", "2025-03-26, false", "2024-11-05, false"})
+  void theRevisionIsNamedInEachRequestSince20250618(String revision, boolean named)
+      throws Exception {
+    McpClient client = open(new HttpFault.Speaks(revision));
+    assertThat(client.server().protocolVersion()).isEqualTo(revision);
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(server.requests().getFirst().header("mcp-protocol-version")).isEmpty();
+    assertThat(server.requests().stream().skip(1))
+        .extracting(r -> r.header("mcp-protocol-version"))
+        .containsOnly(named ? Optional.of(revision) : Optional.empty());
+  }
+
+  @Test
+  void theSessionsIdGoesWithEachRequestButTheFirst() throws Exception {
+    McpClient client = open(new HttpFault.SessionId("a~!b"));
+    echo(client);
+    close(client);
+    assertThat(server.requests().getFirst().header("mcp-session-id")).isEmpty();
+    assertThat(server.requests().stream().skip(1))
+        .extracting(r -> r.header("mcp-session-id"))
+        .containsOnly(Optional.of("a~!b"));
+  }
+
+  @Test
+  void aServerWithoutSessionsGetsNoDelete() throws Exception {
+    McpClient client = open(new HttpFault.SessionId(""), on("GET", new Act.Status(405)));
+    assertThat(echo(client)).contains("hi");
+    client.close();
+    server.awaitNoConnections(SECOND);
+    assertThat(server.violations()).isEmpty();
+    assertThat(methods()).doesNotContain("DELETE");
+    assertThat(server.requests()).allMatch(r -> r.header("mcp-session-id").isEmpty());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"with blank", "\u00e4\u00f6", "tab\there"})
+  void aSessionIdThatNoHeaderCanHoldIsRefused(String id) {
+    assertThatThrownBy(() -> open(new HttpFault.SessionId(id)))
+        .isInstanceOf(ProtocolViolationException.class)
+        .hasMessageContaining("visible ASCII");
+    server.awaitNoConnections(SECOND);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {405, 404, 400, 500, 200})
+  void aServerWithoutStreamIsAServerAllTheSame(int status) throws Exception {
+    McpClient client = open(on("GET", new Act.Status(status)));
+    assertThat(echo(client)).contains("hi");
+    assertThat(client).isNotNull();
+    close(client);
+    assertThat(server.requests("tools/call")).hasSize(1);
+  }
+
+  @Test
+  void callsDoNotWaitForAStreamThatIsSilentAboutItself() throws Exception {
+    McpClient client = open(on("GET", new Act.Held("never", false)));
+    assertThat(echo(client)).contains("hi");
+    close(client);
+  }
+
+  @Test
+  void requestsCarryTheUsersHeadersAndNoEncodingIsAskedFor() throws Exception {
+    server = ScriptedHttpServer.with();
+    McpClient client =
+        connect(
+            ServerSpec.http(server.url()).withHeaders(Map.of("Authorization", "Bearer x")),
+            OPTIONS);
+    close(client);
+    assertThat(server.requests())
+        .hasSizeGreaterThan(4)
+        .allMatch(r -> r.header("authorization").equals(Optional.of("Bearer x")))
+        .allMatch(r -> r.header("accept-encoding").isEmpty())
+        .allMatch(r -> r.header("upgrade").isEmpty());
+  }
+
+  // What the server asks and tells.
+
+  @ParameterizedTest
+  @ValueSource(strings = {"call", "stream"})
+  void theServerMayAskOnEitherStream(String on) throws Exception {
+    McpClient client = open();
+    assertThat(client.callTool("ask", Map.of("message", PING, "on", on)).json().toString())
+        .contains("p-1");
+    close(client);
+  }
+
+  @Test
+  void whatIsToldOnTheStreamReachesTheListener() throws Exception {
+    McpClient client = open();
+    server.push(log(1));
+    assertThat(events.poll(5, TimeUnit.SECONDS)).isInstanceOf(ServerEvent.LogMessage.class);
+    close(client);
+  }
+
+  @Test
+  void progressComesOnTheStreamOfItsCall() throws Exception {
+    McpClient client = open();
+    var heard = new LinkedBlockingQueue<Progress>();
+    client
+        .with(CallOptions.defaults().withProgress(heard::add))
+        .callTool("progress", Map.of("count", 3));
+    assertThat(heard).isNotEmpty();
+    close(client);
+  }
+
+  // Streams that end.
+
+  @Test
+  void aStreamThatIsCutIsContinuedAfterItsLastEvent() throws Exception {
+    McpClient client = open(on("GET", new Act.Stops(1, 0, true, End.CLOSE)).once());
+    server.awaitStreams(1);
+    for (int i = 1; i <= 3; i++) {
+      server.push(log(i));
+    }
+    for (int i = 1; i <= 3; i++) {
+      assertThat(events.poll(5, TimeUnit.SECONDS))
+          .isInstanceOfSatisfying(
+              ServerEvent.LogMessage.class, log -> assertThat(log.data().toString()).isNotEmpty());
+    }
+    HttpWire.Request again = server.awaitRequest("GET", 2);
+    assertThat(again.header("last-event-id")).isPresent();
+    assertThat(connection.state()).isInstanceOf(ConnectionState.Connected.class);
+    close(client);
+  }
+
+  @Test
+  void aStreamThatAnIdleProxyCutsIsOpenedAgainAndTheServerIsNotThoughtAway() throws Exception {
+    McpClient client = open();
+    for (int i = 1; i <= 8; i++) { // more often than the attempts that there are in a row
+      server.awaitStreams(1);
+      server.push(log(i));
+      assertThat(events.poll(5, TimeUnit.SECONDS)).isNotNull();
+      server.endStreams(End.CLOSE);
+      server.awaitRequest("GET", i + 1);
+    }
+    server.awaitStreams(1);
+    assertThat(connection.state()).isInstanceOf(ConnectionState.Connected.class);
+    assertThat(echo(client)).contains("hi");
+    close(client);
+  }
+
+  @Test
+  void aStreamThatEndsAtOnceEachTimeIsGivenUpAndTheConnectionGoesOn() throws Exception {
+    McpClient client = open(on("GET", new Act.Raw(EMPTY_STREAM, End.CLEAN)));
+    server.awaitRequest("GET", 1 + SOON.attempts());
+    assertThat(echo(client)).contains("hi");
+    assertThat(connection.state()).isInstanceOf(ConnectionState.Connected.class);
+    close(client);
+    assertThat(server.requests("GET")).hasSize(1 + SOON.attempts());
+  }
+
+  @Test
+  void theServerSaysHowLongToWait() throws Exception {
+    McpClient client = open(new HttpFault.Retry(400));
+    server.awaitStreams(1);
+    server.push("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/none\"}");
+    server.endStreams(End.CLOSE);
+    HttpWire.Request first = server.awaitRequest("GET", 1);
+    HttpWire.Request second = server.awaitRequest("GET", 2);
+    assertThat(second.since(first)).isGreaterThan(Duration.ofMillis(400));
+    close(client);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void anAnswerThatIsPolledForArrives(int rounds) throws Exception {
+    McpClient client = open(on("tools/call", new Act.Polls(rounds, 120)).once());
+    assertThat(echo(client)).contains("hi");
+    List<HttpWire.Request> polls =
+        server.requests("GET").stream().filter(r -> r.header("last-event-id").isPresent()).toList();
+    assertThat(polls).hasSize(rounds);
+    assertThat(polls.getFirst().since(server.requests("tools/call").getFirst()))
+        .isGreaterThan(Duration.ofMillis(120));
+    close(client);
+  }
+
+  @Test
+  void aPollThatTakesTooLongEndsWithItsCall() throws Exception {
+    McpClient client = open(on("tools/call", new Act.Polls(1_000_000, 100)).once());
+    var brief = CallOptions.defaults().withTimeout(Duration.ofMillis(400));
+    assertThatThrownBy(() -> client.with(brief).callTool("echo", Map.of("text", "hi")))
+        .isInstanceOf(CallTimeoutException.class);
+    server.awaitRequest("notifications/cancelled", 1);
+    server.awaitExchanges(1);
+    close(client);
+  }
+
+  // Sessions that are lost.
+
+  @Test
+  void aSessionThatIsForgottenIsBegunAnewAndTheCallIsDone() throws Exception {
+    McpClient client = open();
+    client.setLogLevel(LogLevel.WARNING);
+    client.subscribe("file:///a");
+    client.subscribe("file:///b");
+    client.unsubscribe("file:///a");
+    server.forgetSessions();
+    assertThat(echo(client)).contains("hi");
+    assertThat(server.requests("initialize")).hasSize(2);
+    assertThat(server.requests("logging/setLevel")).hasSize(2);
+    assertThat(server.requests("resources/subscribe"))
+        .extracting(r -> r.body().replaceAll(".*\"uri\":\"([^\"]*)\".*", "$1"))
+        .containsExactly("file:///a", "file:///b", "file:///b");
+    assertThat(server.requests("tools/call")).hasSize(2);
+    assertThat(server.sessions()).hasSize(1);
+    assertThat(events.poll(5, TimeUnit.SECONDS)).isInstanceOf(ServerEvent.ListChanged.class);
+    close(client);
+  }
+
+  @Test
+  void callsThatFindTheSessionForgottenTogetherBeginOneOnly() throws Exception {
+    McpClient client = open();
+    server.forgetSessions();
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<String>> calls =
+          java.util.stream.IntStream.range(0, 20)
+              .mapToObj(_ -> callers.submit(() -> echo(client)))
+              .toList();
+      for (Future<String> call : calls) {
+        assertThat(call.get()).contains("hi");
+      }
+    }
+    assertThat(server.requests("initialize")).hasSize(2);
+    close(client);
+  }
+
+  @Test
+  void aCallWhoseSessionIsForgottenTwiceFails() throws Exception {
+    McpClient client = open(on("tools/call", Act.Quirk.FORGETS_SESSIONS));
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOf(ExchangeFailedException.class)
+        .hasMessageContaining("forgotten the session, and the one after it");
+    assertThat(server.requests("tools/call")).hasSize(2);
+    assertThat(server.requests("initialize").size()).isLessThanOrEqualTo(3);
+    client.close();
+  }
+
+  @Test
+  void aSessionThatCannotBeBegunAnewIsLost() throws Exception {
+    McpClient client = open(on("initialize", new Act.Status(500)).after(1));
+    server.forgetSessions();
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOf(ConnectionLostException.class)
+        .hasMessageContaining(
+            "a new one cannot be begun: initialize: the server answered HTTP 500");
+    awaitState(ConnectionState.Failed.class);
+    server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void aServerThatComesBackAsAnotherIsFoundByTheStreamAndTheSessionIsBegunAnew() throws Exception {
+    McpClient client = open();
+    server.awaitStreams(1);
+    server.stop();
+    ConnectionState.Degraded degraded = awaitState(ConnectionState.Degraded.class);
+    assertThat(degraded.problem()).contains("cannot be connected to");
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOfSatisfying(
+            ExchangeFailedException.class, e -> assertThat(e.mayHaveRun()).isFalse());
+    server.startAgain();
+    awaitState(ConnectionState.Connected.class);
+    server.awaitSessions(1, Duration.ofSeconds(5));
+    assertThat(echo(client)).contains("hi");
+    close(client);
+  }
+
+  @Test
+  void aServerThatStaysAwayIsLost() throws Exception {
+    McpClient client = open();
+    server.awaitStreams(1);
+    server.stop();
+    ConnectionState.Failed failed = awaitState(ConnectionState.Failed.class);
+    assertThat(failed.cause())
+        .isInstanceOf(ConnectionLostException.class)
+        .hasMessageContaining("stays away");
+    assertThat(client.closeAndReport().nothingLeft()).isTrue();
+  }
+
+  // Authorization.
+
+  @Test
+  void anAuthorizationThatIsNotAcceptedAnyMoreIsAStateAndGoesWhenItIsAgain() throws Exception {
+    McpClient client =
+        open(
+            on("tools/call", new Act.Status(401, Map.of("WWW-Authenticate", "Bearer a"), ""))
+                .times(1));
+    assertThatThrownBy(() -> echo(client)).isInstanceOf(AuthorizationRequiredException.class);
+    assertThat(awaitState(ConnectionState.NeedsAuthorization.class).problem().challenges())
+        .containsExactly("Bearer a");
+    assertThat(echo(client)).contains("hi");
+    awaitState(ConnectionState.Connected.class);
+    close(client);
+  }
+
+  // Sockets that were spoiled.
+
+  @Test
+  void whatIsSafeIsSentAgainOnceWhenItsSocketWasClosed() throws Exception {
+    McpClient client = open(on("tools/list", new Act.NoAnswer(End.CLOSE)).after(2).times(1));
+    assertThat(client.tools()).isNotEmpty();
+    assertThat(server.requests("tools/list").stream().filter(r -> !r.body().contains("cursor")))
+        .as("at the connect, in vain, and again")
+        .hasSize(3);
+    close(client);
+  }
+
+  @Test
+  void aCallOfAToolIsNotSentAgainAndSaysThatItMayHaveRun() throws Exception {
+    McpClient client = open(on("tools/call", new Act.NoAnswer(End.CLOSE)).times(1));
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOfSatisfying(
+            ExchangeFailedException.class, e -> assertThat(e.mayHaveRun()).isTrue())
+        .hasMessageContaining("it may have run");
+    assertThat(server.requests("tools/call")).hasSize(1);
+    close(client);
+  }
+
+  @Test
+  void aNotificationIsSentAgainOnce() throws Exception {
+    McpClient client = open(on("notifications/initialized", new Act.NoAnswer(End.CLOSE)).times(1));
+    assertThat(server.requests("notifications/initialized")).hasSize(2);
+    close(client);
+  }
+
+  // Closing.
+
+  @ParameterizedTest
+  @ValueSource(ints = {404, 405, 200, 204})
+  void aServerMayDeclineToEndASession(int status) throws Exception {
+    McpClient client = open(on("DELETE", new Act.Status(status)));
+    CloseReport report = client.closeAndReport();
+    assertThat(report.failures()).isEmpty();
+    server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void aDeleteThatFailsIsReportedAndIsNoReasonNotToClose() throws Exception {
+    McpClient client = open(on("DELETE", new Act.Status(500)));
+    CloseReport report = client.closeAndReport();
+    assertThat(report.failures())
+        .singleElement()
+        .asString()
+        .contains("the server answered HTTP 500 to the session's DELETE");
+    server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void aDeleteThatHangsIsBoundedAndReported() throws Exception {
+    var budget =
+        new CloseBudget(
+            Duration.ofMillis(200), Duration.ofMillis(300), Duration.ZERO, Duration.ZERO);
+    McpClient client = open(OPTIONS.withClose(budget), on("DELETE", new Act.NoAnswer(End.OPEN)));
+    CloseReport report = client.closeAndReport();
+    assertThat(report.failures())
+        .singleElement()
+        .asString()
+        .contains("DELETE was not answered within 300 ms");
+    assertThat(report.took()).isLessThan(Duration.ofSeconds(2));
+    server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void callsThatWaitFailAtOnceWhenTheConnectionIsClosed() throws Exception {
+    McpClient client = open();
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<ToolResult> call = callers.submit(() -> client.callTool("never", Map.of()));
+      server.awaitRequest("tools/call", 1);
+      CloseReport report = close(client);
+      assertThat(report.callsFailed()).isEqualTo(1);
+      assertThatThrownBy(call::get).hasCauseInstanceOf(ConnectionClosedException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"initialize", "notifications/initialized", "GET", "tools/list"})
+  void aConnectThatHangsCanBeStoppedAtEachStep(String step) throws Exception {
+    server = ScriptedHttpServer.with(on(step, new Act.Held("never", false)));
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<McpClient> connecting =
+          callers.submit(() -> connect(ServerSpec.http(server.url()), OPTIONS));
+      server.awaitRequest(step, 1);
+      connection.stop(CloseReason.DISCONNECTED);
+      assertThat(connection.awaitClosed().took()).isLessThan(Duration.ofSeconds(3));
+      assertThatThrownBy(connecting::get).hasCauseInstanceOf(ConnectionClosedException.class);
+    }
+    server.awaitNoExchanges(SECOND);
+    server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void anInterruptedCallerHarmsNobodyElse() throws Exception {
+    McpClient client = open();
+    var entered = new CountDownLatch(1);
+    Thread caller =
+        Thread.ofVirtual()
+            .start(() -> {
+              entered.countDown();
+              try {
+                client.callTool("never", Map.of());
+              } catch (Exception _) {
+                // interrupted
+              }
+            });
+    server.awaitRequest("tools/call", 1);
+    caller.interrupt();
+    caller.join();
+    server.awaitRequest("notifications/cancelled", 1);
+    server.awaitExchanges(1); // the stream of GET
+    assertThat(echo(client)).contains("hi");
+    close(client);
+  }
+
+  @Test
+  void aServerThatIsNotThereFailsTheConnectAtOnce() throws Exception {
+    server = ScriptedHttpServer.with();
+    String url = server.url();
+    server.stop();
+    assertThatThrownBy(() -> McpClient.open(ServerSpec.http(url), OPTIONS))
+        .isInstanceOf(ExchangeFailedException.class)
+        .hasMessageContaining("cannot be connected to");
+  }
+
+  @Test
+  void aNameWithoutAddressFailsTheConnectAtOnce() {
+    assertThatThrownBy(
+            () -> McpClient.open(ServerSpec.http("http://no-such-name.invalid/"), OPTIONS))
+        .isInstanceOf(ExchangeFailedException.class)
+        .hasMessageContaining("no-such-name.invalid is a name without address");
+  }
+
+  @Test
+  void aServerWithoutTlsFailsTheConnectAtOnce() {
+    server = ScriptedHttpServer.with();
+    String url = server.url().replace("http://", "https://");
+    assertThatThrownBy(() -> McpClient.open(ServerSpec.http(url), OPTIONS))
+        .isInstanceOf(ExchangeFailedException.class);
+  }
+
+  // The older way.
+
+  @ParameterizedTest
+  @ValueSource(ints = {400, 404, 405})
+  void aServerOfTheOlderWayIsSpokenToInItsWay(int status) throws Exception {
+    McpClient client = open(new HttpFault.Legacy(status, new HttpFault.Legacy().endpoints()));
+    assertThat(echo(client)).contains("hi");
+    assertThat(client.callTool("ask", Map.of("message", PING)).json().toString()).contains("p-1");
+    close(client);
+    assertThat(methods()).doesNotContain("DELETE");
+  }
+
+  @Test
+  void aServerCanBeSpokenToInTheOlderWayOnly() throws Exception {
+    server = ScriptedHttpServer.with(new HttpFault.Legacy());
+    McpClient client = connect(ServerSpec.sse(server.url()), OPTIONS);
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(methods().getFirst()).isEqualTo("GET");
+  }
+
+  @Test
+  void theEndOfTheOlderWaysStreamIsTheEndOfTheConnection() throws Exception {
+    McpClient client = open(new HttpFault.Legacy());
+    server.endStreams(End.CLOSE);
+    assertThat(awaitState(ConnectionState.Failed.class).cause())
+        .isInstanceOf(ConnectionLostException.class);
+    client.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "http://127.0.0.1:1/messages",
+        "https://example.com/messages",
+        "//example.com/messages",
+        "javascript:alert(1)",
+        "http://user@127.0.0.1/messages",
+        "::not a url::"
+      })
+  void anEndpointOfAnotherServerIsRefused(String endpoint) {
+    assertThatThrownBy(() -> open(new HttpFault.Legacy(405, List.of(endpoint))))
+        .isInstanceOf(McpException.class);
+    assertThatThrownBy(
+            () -> {
+              server.close();
+              server = ScriptedHttpServer.with(new HttpFault.Legacy(405, List.of(endpoint)));
+              connect(ServerSpec.sse(server.url()), OPTIONS);
+            })
+        .isInstanceOf(ProtocolViolationException.class)
+        .hasMessageContaining("endpoint that is not its own");
+    assertThat(server.requests("initialize")).isEmpty();
+  }
+}
