@@ -87,7 +87,7 @@ public sealed interface HttpFault {
 
     // In the place of an answer.
 
-    /// Answers by this, and stays at it: the request is not looked at.
+    /// Answers by this, and does nothing.
     record Status(int code, Map<String, String> headers, String body) implements Act {
       /// Without headers of its own, and without a body.
       public Status(int code) {

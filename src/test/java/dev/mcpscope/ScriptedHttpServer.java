@@ -1,7 +1,6 @@
 package dev.mcpscope;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.mcpscope.HttpFault.Act;
 import dev.mcpscope.HttpFault.End;
@@ -10,7 +9,6 @@ import dev.mcpscope.ScriptedSession.Call;
 import dev.mcpscope.ScriptedSession.Log;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -18,7 +16,6 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -33,7 +30,6 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.zip.GZIPOutputStream;
 
 /// An MCP server over HTTP that behaves, but for the faults it is told: in this JVM, on real
 /// sockets.
@@ -46,8 +42,8 @@ import java.util.zip.GZIPOutputStream;
 /// }
 /// ```
 ///
-/// A [HttpFault] is data. What a good server says is in [ScriptedSession], how it goes over a
-/// connection in [HttpWire]. Streamable HTTP of 2025-03-26 to 2025-11-25, and HTTP+SSE by
+/// A [HttpFault] is data. What a good server says is in [ScriptedSession], how an answer is told, and
+/// mistold, in [HttpReply], how bytes go over a connection in [HttpWire]. Streamable HTTP of 2025-03-26 to 2025-11-25, and HTTP+SSE by
 /// [HttpFault.Legacy].
 ///
 /// Its tools: `echo {text}`; `never`, which is not answered; `progress {count}`, which reports so
@@ -63,12 +59,11 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   private static final String PATH = "/mcp";
   private static final String STREAM = "text/event-stream";
-  private static final byte[] NOTHING = {};
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private final List<HttpFault> faults;
   private final Optional<HttpFault.Legacy> legacy;
-  private final ReentrantLock lock = new ReentrantLock();
+  final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
   // Guarded by the lock.
@@ -78,37 +73,22 @@ public final class ScriptedHttpServer implements AutoCloseable {
   private final Map<String, ScriptedSession> sessions = new LinkedHashMap<>();
   private final Set<String> deleted = new HashSet<>(); // ids of sessions
   private final Set<Connection> connections = new LinkedHashSet<>();
-  private final Set<Exchange> exchanges = new LinkedHashSet<>();
-  private final Set<String> released = new HashSet<>();
+  final Set<HttpReply> exchanges = new LinkedHashSet<>();
+  final Set<String> released = new HashSet<>();
   private int connected;
   private int numbers;
   private ServerSocket listening;
   private ExecutorService threads;
 
-  private static final class Connection {
+  static final class Connection {
     final HttpWire wire;
     final int number;
-    boolean gone;
-    Optional<Act.Stale> stale = Optional.empty();
+    boolean gone; // guarded by the lock
+    volatile Optional<Act.Stale> stale = Optional.empty();
 
     Connection(HttpWire wire, int number) {
       this.wire = wire;
       this.number = number;
-    }
-  }
-
-  /// A request that is being answered.
-  private static final class Exchange {
-    final Connection connection;
-    final Request request;
-    Optional<String> gate = Optional.empty(); // what its body waits for
-    boolean isStream;
-    Optional<End> asked = Optional.empty(); // how the test wants its stream to end
-    String prologue = ""; // what its stream begins with
-
-    Exchange(Connection connection, Request request) {
-      this.connection = connection;
-      this.request = request;
     }
   }
 
@@ -160,7 +140,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   /// Returns how many streams are open, of GET and of answers.
   public int openStreams() {
-    return locked(() -> (int) exchanges.stream().filter(x -> x.isStream).count());
+    return locked(() -> (int) exchanges.stream().filter(reply -> reply.isStream).count());
   }
 
   /// Returns how many connections are open, idle ones among them.
@@ -234,8 +214,10 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   /// Ends all streams so, those of answers too.
   public void endStreams(End end) {
-    change(
-        () -> exchanges.stream().filter(x -> x.isStream).forEach(x -> x.asked = Optional.of(end)));
+    change(() ->
+        exchanges.stream()
+            .filter(reply -> reply.isStream)
+            .forEach(reply -> reply.asked = Optional.of(end)));
   }
 
   /// Forgets all sessions: a client that comes with one is answered 404.
@@ -301,12 +283,12 @@ public final class ScriptedHttpServer implements AutoCloseable {
   }
 
   private String origin() {
-    return "http://127.0.0.1:" + listening.getLocalPort();
+    return "http://127.0.0.1:" + locked(() -> listening.getLocalPort());
   }
 
   private void accept(ServerSocket socket) {
-    try {
-      while (true) {
+    while (!socket.isClosed()) {
+      try {
         var wire = new HttpWire(socket.accept());
         change(() -> {
           if (socket.isClosed()) { // who closed it has looked for connections already
@@ -317,9 +299,9 @@ public final class ScriptedHttpServer implements AutoCloseable {
           connections.add(connection);
           threads.execute(() -> read(connection));
         });
+      } catch (IOException e) {
+        // closed, or a client that has gone already
       }
-    } catch (IOException e) {
-      // closed
     }
   }
 
@@ -336,9 +318,9 @@ public final class ScriptedHttpServer implements AutoCloseable {
         change(() -> {
           requests.add(request);
           if (stale.isEmpty() && !connection.gone) {
-            var exchange = new Exchange(connection, request);
-            exchanges.add(exchange);
-            threads.execute(() -> answer(exchange));
+            var reply = new HttpReply(this, connection, request);
+            exchanges.add(reply);
+            threads.execute(() -> answer(reply));
           }
         });
         if (stale.isPresent()) {
@@ -357,7 +339,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
   private Optional<Act.Stale> afterItsExchange(Connection connection) throws IOException {
     lock.lock();
     try {
-      while (exchanges.stream().anyMatch(x -> x.connection == connection)) {
+      while (exchanges.stream().anyMatch(reply -> reply.connection == connection)) {
         awaitChange(connection, Long.MAX_VALUE);
       }
       return connection.stale;
@@ -370,77 +352,90 @@ public final class ScriptedHttpServer implements AutoCloseable {
     change(() -> {
       connection.gone = true;
       connections.remove(connection);
-      exchanges.removeIf(x -> x.connection == connection);
+      exchanges.removeIf(reply -> reply.connection == connection);
     });
     connection.wire.end(end);
   }
 
   // Requests.
 
-  private void answer(Exchange x) {
+  private void answer(HttpReply reply) {
     try {
-      respond(x);
+      respond(reply);
     } catch (JsonException | RuntimeException e) {
-      violate("not understood (" + e + "): " + x.request);
-      gone(x.connection, End.CLOSE);
+      violate("not understood (" + e + "): " + reply.request);
+      gone(reply.connection, End.CLOSE);
     } catch (IOException e) {
-      gone(x.connection, End.CLOSE);
+      gone(reply.connection, End.CLOSE);
     }
   }
 
-  private void respond(Exchange x) throws IOException {
-    Request request = x.request;
+  private void respond(HttpReply reply) throws IOException {
+    Request request = reply.request;
     boolean get = request.method().equals("GET");
     if (legacy.isPresent() && !get && request.path().equals(PATH)) {
-      plain(x, legacy.get().status(), Map.of(), "");
+      reply.plain(legacy.get().status(), Map.of(), "");
       return;
     }
-    Optional<Act> act = actAt(x);
-    Optional<Refusal> refusal = locked(() -> check(request));
+    Optional<Act> act = actAt(reply);
+    Optional<Refusal> refusal;
+    ScriptedSession session; // null if there is none yet
+    lock.lock();
+    try {
+      refusal = check(request);
+      session = sessions.get(sessionId(request));
+    } finally {
+      lock.unlock();
+    }
     switch (act.orElse(null)) {
-      case Act.NoAnswer(End end) -> finish(x, end, NOTHING);
-      case Act.Status(int code, var headers, String body) -> plain(x, code, headers, body);
-      case Act.Raw(String latin1, End end) -> finish(x, end, latin1.getBytes(ISO_8859_1));
+      case Act.Stale stale -> reply.connection.stale = Optional.of(stale);
+      case Act.Quirk quirk when quirk == Act.Quirk.CLOSES_AFTER -> reply.closesAfter = true;
+      case null, default -> {}
+    }
+    switch (act.orElse(null)) {
+      case Act.NoAnswer(End end) -> reply.finish(end, new byte[0]);
+      case Act.Status(int code, var headers, String body) -> reply.plain(code, headers, body);
+      case Act.Raw(String latin1, End end) -> reply.finish(end, latin1.getBytes(ISO_8859_1));
       case Act.Endless(String type, String start, String repeated) ->
-          repeat(x, type, start, repeated, 0);
-      case Act.Drip(String type, String start, int millis) -> repeat(x, type, start, "x", millis);
+          reply.repeat(type, start, repeated, 0);
+      case Act.Drip(String type, String start, int millis) ->
+          reply.repeat(type, start, "x", millis);
       case null, default -> {
         if (refusal.isPresent()) {
           String error = refusal.get().message();
           var body =
               ScriptedSession.message("error", JsonObject.of("code", -32000, "message", error));
-          plain(
-              x,
+          reply.plain(
               refusal.get().status(),
               Map.of("Content-Type", "application/json"),
               body.with("id", null).toString());
         } else if (get) {
-          get(x, act);
+          get(reply, session, act);
         } else if (request.method().equals("DELETE")) {
           change(() -> {
             sessions.remove(sessionId(request));
             deleted.add(sessionId(request));
           });
-          plain(x, 200, Map.of(), "");
+          reply.plain(200, Map.of(), "");
         } else {
-          post(x, (JsonObject) request.message(), act);
+          post(reply, session, (JsonObject) request.message(), act);
         }
       }
     }
   }
 
   /// Returns what is done to this request; waits for gates that hold it.
-  private Optional<Act> actAt(Exchange x) throws IOException {
+  private Optional<Act> actAt(HttpReply reply) throws IOException {
     lock.lock();
     try {
       for (int i = 0; i < met.length; i++) {
-        if (faults.get(i) instanceof HttpFault.On on && x.request.is(on.at())) {
+        if (faults.get(i) instanceof HttpFault.On on && reply.request.is(on.at())) {
           int met = ++this.met[i] - on.skipped();
           if (met >= 1 && met <= on.count()) {
             switch (on.act()) {
               case Act.Held(String gate, boolean headAtOnce) when headAtOnce ->
-                  x.gate = Optional.of(gate);
-              case Act.Held(String gate, _) -> awaitGate(x, gate);
+                  reply.gate = Optional.of(gate);
+              case Act.Held(String gate, _) -> reply.awaitGate(gate);
               case Act.Quirk quirk when quirk == Act.Quirk.FORGETS_SESSIONS -> sessions.clear();
               default -> {
                 return Optional.of(on.act());
@@ -545,30 +540,26 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   // POST.
 
-  private void post(Exchange x, JsonObject message, Optional<Act> act) throws IOException {
+  private void post(HttpReply reply, ScriptedSession known, JsonObject message, Optional<Act> act)
+      throws IOException {
     if (!ScriptedSession.isRequest(message)) {
       change(() -> {
-        ScriptedSession session = sessions.get(sessionId(x.request));
-        if (x.request.is("response")
-            && session != null
-            && !session.answered(x.request.id(), x.request.body())) {
-          violations.add("nothing was asked by this id: " + x.request);
+        if (reply.request.is("response")
+            && !known.answered(reply.request.id(), reply.request.body())) {
+          violations.add("nothing was asked by this id: " + reply.request);
         }
       });
-      plain(x, 202, Map.of(), "");
+      reply.plain(202, Map.of(), "");
       return;
     }
     lock.lock();
     ScriptedSession session;
     Log log;
     try {
-      boolean opens = legacy.isEmpty() && x.request.is("initialize");
-      session = opens ? open() : sessions.get(sessionId(x.request));
-      if (session == null) {
-        throw new IOException("forgotten meanwhile");
-      }
-      if (!session.isNew(x.request.id())) {
-        violations.add("a second request of this id: " + x.request);
+      boolean opens = legacy.isEmpty() && reply.request.is("initialize");
+      session = opens ? open() : known;
+      if (!session.isNew(reply.request.id())) {
+        violations.add("a second request of this id: " + reply.request);
       }
       log = legacy.isPresent() ? session.log : new Log("answer-" + ++numbers, false);
       session.logs.put(log.name, log);
@@ -577,26 +568,26 @@ public final class ScriptedHttpServer implements AutoCloseable {
         messages.forEach(log::add);
       }
       if (legacy.isEmpty()) {
-        serve(session, x.request, message, new Call(x.request.id(), log, act));
+        serve(session, reply.request, message, new Call(reply.request.id(), log, act));
       }
     } finally {
       lock.unlock();
     }
     if (legacy.isPresent()) {
-      plain(x, 202, Map.of("Content-Type", "text/plain"), "Accepted");
+      reply.plain(202, Map.of("Content-Type", "text/plain"), "Accepted");
       lock.lock();
       try {
-        serve(session, x.request, message, new Call(x.request.id(), log, act));
+        serve(session, reply.request, message, new Call(reply.request.id(), log, act));
       } finally {
         lock.unlock();
       }
       return;
     }
     var headers = new LinkedHashMap<String, String>();
-    if (x.request.is("initialize") && !isStateless()) {
+    if (reply.request.is("initialize") && !isStateless()) {
       headers.put("Mcp-Session-Id", session.id);
     }
-    deliver(x, log, act, headers);
+    reply.deliver(log, act, headers);
   }
 
   private void serve(ScriptedSession session, Request request, JsonObject message, Call call)
@@ -606,149 +597,30 @@ public final class ScriptedHttpServer implements AutoCloseable {
     changed.signalAll();
   }
 
-  private void deliver(Exchange x, Log log, Optional<Act> act, Map<String, String> headers)
-      throws IOException {
-    switch (act.orElse(null)) {
-      case Act.Sse sse -> text(x, log, sse, headers);
-      case Act.Polls(int rounds, int retryMillis) -> {
-        locked(() -> log.rounds = rounds);
-        poll(x, log, retryMillis, headers);
-      }
-      case Act.Stops stops -> stream(x, log, 0, Optional.of(stops), stops.ids(), headers);
-      case Act.Quirk quirk when quirk == Act.Quirk.AS_STREAM ->
-          stream(x, log, 0, Optional.empty(), false, headers);
-      case null, default -> {
-        if (locked(() -> log.wantsStream)) {
-          stream(x, log, 0, Optional.empty(), false, headers);
-        } else {
-          json(x, awaitAnswer(x, log), act, headers);
-        }
-      }
-    }
-  }
-
-  /// Answers by a JSON text, of which the headers may lie.
-  private void json(Exchange x, String answer, Optional<Act> act, Map<String, String> headers)
-      throws IOException {
-    byte[] body = answer.getBytes(UTF_8);
-    int length = body.length;
-    int cut = length;
-    End end = End.CLEAN;
-    headers.put("Content-Type", "application/json");
-    switch (act.orElse(null)) {
-      case Act.ContentType(String type) -> headers.put("Content-Type", type);
-      case Act.CutShort(int bytes, End by) -> {
-        cut = bytes;
-        end = by;
-      }
-      case Act.LengthOff(int by) -> {
-        length += by;
-        end = by > 0 ? End.CLOSE : End.CLEAN;
-      }
-      case Act.Stale stale -> locked(() -> x.connection.stale = Optional.of(stale));
-      case Act.Quirk quirk -> {
-        switch (quirk) {
-          case NO_LENGTH -> {
-            length = -1;
-            headers.put("Connection", "close");
-            end = End.CLOSE;
-          }
-          case GZIP -> {
-            headers.put("Content-Encoding", "gzip");
-            body = gzip(body);
-            length = body.length;
-            cut = length;
-          }
-          case CLOSES_AFTER -> end = End.CLOSE;
-          case AS_STREAM, FORGETS_SESSIONS -> {}
-        }
-      }
-      case null, default -> {}
-    }
-    if (length >= 0) {
-      headers.put("Content-Length", Integer.toString(length));
-    }
-    head(x, 200, headers);
-    finish(x, end, Arrays.copyOf(body, cut));
-  }
-
-  private static byte[] gzip(byte[] body) throws IOException {
-    var bytes = new ByteArrayOutputStream();
-    try (var out = new GZIPOutputStream(bytes)) {
-      out.write(body);
-    }
-    return bytes.toByteArray();
-  }
-
-  /// Answers by the text of a stream, as it was told.
-  private void text(Exchange x, Log log, Act.Sse sse, Map<String, String> headers)
-      throws IOException {
-    boolean needsAnswer = sse.text().contains("%s") || sse.text().contains("%m");
-    headStream(x, headers);
-    String answer = needsAnswer ? awaitAnswer(x, log) : "";
-    byte[] bytes = ScriptedSession.expanded(sse, answer).getBytes(UTF_8);
-    int piece = sse.piece() == 0 ? Math.max(1, bytes.length) : sse.piece();
-    for (int i = 0; i < bytes.length; i += piece) {
-      byte[] part = Arrays.copyOfRange(bytes, i, Math.min(bytes.length, i + piece));
-      x.connection.wire.write(HttpWire.chunk(part));
-    }
-    finish(x, sse.end(), sse.end() == End.CLEAN ? HttpWire.lastChunk() : NOTHING);
-  }
-
-  private String awaitAnswer(Exchange x, Log log) throws IOException {
-    lock.lock();
-    try {
-      while (!log.complete) {
-        awaitChange(x.connection, Long.MAX_VALUE);
-      }
-      String event = log.events.getLast();
-      return event.substring(event.indexOf("data: ") + 6).strip();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /// Answers by an event that has an id and no data.
-  private void poll(Exchange x, Log log, int retryMillis, Map<String, String> headers)
-      throws IOException {
-    headStream(x, headers);
-    String id =
-        locked(() -> {
-          log.retryMillis = retryMillis;
-          log.lastId = log.id(0) + "." + log.rounds--;
-          return log.lastId;
-        });
-    String event = "id: " + id + "\nretry: " + retryMillis + "\ndata: \n\n";
-    finish(x, End.CLEAN, join(HttpWire.chunk(event.getBytes(UTF_8)), HttpWire.lastChunk()));
-  }
-
   // GET.
 
-  private void get(Exchange x, Optional<Act> act) throws IOException {
+  private void get(HttpReply reply, ScriptedSession known, Optional<Act> act) throws IOException {
     Optional<Act.Stops> stops = act.map(a -> a instanceof Act.Stops s ? s : null);
     boolean ids = stops.map(Act.Stops::ids).orElse(legacy.isEmpty());
-    String after = x.request.header("Last-Event-ID").orElse("");
+    String after = reply.request.header("Last-Event-ID").orElse("");
     lock.lock();
     ScriptedSession session;
     Log log;
     int from;
     boolean polls;
     try {
-      session = legacy.isPresent() ? open() : sessions.get(sessionId(x.request));
-      if (session == null) {
-        throw new IOException("forgotten meanwhile");
-      }
+      session = legacy.isPresent() ? open() : known;
       log = session.logs.get(after.replaceFirst("/.*", ""));
       if (log == null) {
         if (!after.isEmpty()) {
-          violations.add("no such event: " + x.request);
+          violations.add("no such event: " + reply.request);
         }
         log = session.log;
         from = log.taken;
       } else {
         from = Integer.parseInt(after.replaceFirst(".*/", "").replaceFirst("\\..*", ""));
         if (!log.lastId.isEmpty() && !log.lastId.equals(after)) {
-          violations.add("not the last event's id: " + x.request);
+          violations.add("not the last event's id: " + reply.request);
         }
       }
       polls = log.rounds > 0;
@@ -762,15 +634,15 @@ public final class ScriptedHttpServer implements AutoCloseable {
     if (legacy.isPresent()) {
       for (String endpoint : legacy.get().endpoints()) {
         String data = endpoint.replace("{origin}", origin()).replace("{session}", session.id);
-        x.prologue += "event: endpoint\ndata: " + data + "\n\n";
+        reply.prologue += "event: endpoint\ndata: " + data + "\n\n";
       }
     }
     if (polls) {
-      poll(x, log, log.retryMillis, headers);
+      reply.poll(log, log.retryMillis, headers);
       return;
     }
     try {
-      stream(x, log, from, stops, ids, headers);
+      reply.stream(log, from, stops, ids, headers);
     } finally {
       if (legacy.isPresent()) {
         change(() -> sessions.remove(session.id));
@@ -778,156 +650,13 @@ public final class ScriptedHttpServer implements AutoCloseable {
     }
   }
 
-  /// Writes what is and will be in the log, until that is complete or the stream is to end.
-  private void stream(
-      Exchange x,
-      Log log,
-      int from,
-      Optional<Act.Stops> stops,
-      boolean ids,
-      Map<String, String> headers)
-      throws IOException {
-    headStream(x, headers);
-    int millis = stops.map(Act.Stops::millis).orElse(0);
-    long end = millis == 0 ? Long.MAX_VALUE : System.nanoTime() + millis * 1_000_000L;
-    int most = stops.map(Act.Stops::events).orElse(Integer.MAX_VALUE);
-    for (int at = from; ; at++) {
-      String event;
-      boolean last;
-      lock.lock();
-      try {
-        boolean goesOn = at - from < most;
-        while (goesOn && x.asked.isEmpty() && !log.complete && at >= log.events.size()) {
-          goesOn = awaitChange(x.connection, end);
-        }
-        if (!goesOn || x.asked.isPresent()) {
-          break;
-        }
-        event = at < log.events.size() ? log.event(at, ids) : "";
-        log.taken = Math.max(log.taken, at + 1);
-        last = log.complete && at + 1 >= log.events.size();
-      } finally {
-        lock.unlock();
-      }
-      byte[] chunk = event.isEmpty() ? NOTHING : HttpWire.chunk(event.getBytes(UTF_8));
-      if (last) {
-        finish(x, End.CLEAN, join(chunk, HttpWire.lastChunk()));
-        return;
-      }
-      x.connection.wire.write(chunk);
-    }
-    End how = x.asked.orElseGet(() -> stops.orElseThrow().end());
-    finish(x, how, how == End.CLEAN ? HttpWire.lastChunk() : NOTHING);
-  }
-
-  // What is written.
-
-  private void plain(Exchange x, int status, Map<String, String> headers, String text)
-      throws IOException {
-    byte[] body = text.getBytes(UTF_8);
-    var all = new LinkedHashMap<>(headers);
-    if (status != 204 && status != 304) { // these have none
-      all.putIfAbsent("Content-Length", Integer.toString(body.length));
-    }
-    if (body.length == 0) {
-      change(() -> exchanges.remove(x));
-    }
-    head(x, status, all);
-    finish(x, End.CLEAN, body);
-  }
-
-  private void head(Exchange x, int status, Map<String, String> headers) throws IOException {
-    x.connection.wire.head(status, headers);
-    if (x.gate.isPresent()) {
-      lock.lock();
-      try {
-        awaitGate(x, x.gate.get());
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
-  private void headStream(Exchange x, Map<String, String> headers) throws IOException {
-    change(() -> x.isStream = true);
-    var all = new LinkedHashMap<>(headers);
-    all.put("Content-Type", STREAM);
-    all.put("Cache-Control", "no-cache");
-    all.put("Transfer-Encoding", "chunked");
-    head(x, 200, all);
-    String retry =
-        first(HttpFault.Retry.class).map(told -> "retry: " + told.millis() + "\n\n").orElse("");
-    String prologue = retry + x.prologue;
-    if (!prologue.isEmpty()) {
-      x.connection.wire.write(HttpWire.chunk(prologue.getBytes(UTF_8)));
-    }
-  }
-
-  /// Writes this, and then that for ever.
-  private void repeat(Exchange x, String type, String start, String repeated, int millis)
-      throws IOException {
-    change(() -> x.isStream = type.startsWith(STREAM));
-    head(x, 200, Map.of("Content-Type", type, "Transfer-Encoding", "chunked"));
-    if (!start.isEmpty()) {
-      x.connection.wire.write(HttpWire.chunk(start.getBytes(UTF_8)));
-    }
-    String unit = millis > 0 ? repeated : repeated.repeat(1 + 8192 / repeated.length());
-    byte[] chunk = HttpWire.chunk(unit.getBytes(UTF_8));
-    while (true) {
-      x.connection.wire.write(chunk);
-      long end = System.nanoTime() + millis * 1_000_000L;
-      lock.lock();
-      try {
-        while (millis > 0 && awaitChange(x.connection, end)) {
-          // something else has changed
-        }
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
-  /// Writes the last bytes of an answer, and ends it so. It counts as ended before they are out: who
-  /// has read them may look.
-  private void finish(Exchange x, End end, byte[] last) throws IOException {
-    if (end != End.OPEN) {
-      change(() -> exchanges.remove(x));
-    }
-    if (last.length > 0) {
-      x.connection.wire.write(last);
-    }
-    x.connection.wire.end(end);
-    if (end == End.OPEN) {
-      lock.lock();
-      try {
-        while (true) {
-          awaitChange(x.connection, Long.MAX_VALUE);
-        }
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
-  private static byte[] join(byte[] one, byte[] other) {
-    byte[] both = Arrays.copyOf(one, one.length + other.length);
-    System.arraycopy(other, 0, both, one.length, other.length);
-    return both;
-  }
-
   // The lock.
-
-  private void awaitGate(Exchange x, String gate) throws IOException {
-    while (!released.contains(gate)) {
-      awaitChange(x.connection, Long.MAX_VALUE);
-    }
-  }
 
   /// Waits with the lock held, until something has changed.
   ///
   /// @return false when it is late
   /// @throws IOException when the connection has gone
-  private boolean awaitChange(Connection connection, long end) throws IOException {
+  boolean awaitChange(Connection connection, long end) throws IOException {
     boolean inTime = true;
     try {
       if (!connection.gone && end == Long.MAX_VALUE) {
@@ -966,7 +695,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     return condition ? Optional.of(true) : Optional.empty();
   }
 
-  private <T> T locked(Supplier<T> look) {
+  <T> T locked(Supplier<T> look) {
     lock.lock();
     try {
       return look.get();
@@ -975,7 +704,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     }
   }
 
-  private void change(Runnable change) {
+  void change(Runnable change) {
     lock.lock();
     try {
       change.run();
@@ -989,7 +718,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     change(() -> violations.add(violation));
   }
 
-  private <F extends HttpFault> Optional<F> first(Class<F> type) {
+  <F extends HttpFault> Optional<F> first(Class<F> type) {
     return faults.stream().filter(type::isInstance).map(type::cast).findFirst();
   }
 

@@ -44,6 +44,8 @@ class ScriptedHttpServerTest {
   private static final String JSON = "application/json";
   private static final String BOTH = "application/json, text/event-stream";
   private static final String ECHO = "echo {\"text\":\"hi\"}";
+  private static final String INITIALIZED =
+      "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
   private static final Duration SECOND = Duration.ofSeconds(1);
 
   private final NothingLeft nothingLeft = NothingLeft.check();
@@ -72,7 +74,7 @@ class ScriptedHttpServerTest {
 
     assertThat(initialize()).contains("\"protocolVersion\":\"2025-11-25\"", "listChanged");
     assertThat(server.sessions()).containsExactly(session);
-    assertThat(send(post("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}")))
+    assertThat(send(post(INITIALIZED)))
         .returns(202, HttpResponse::statusCode)
         .returns("", HttpResponse::body);
     assertThat(send(call(ECHO)).body()).contains("\"text\":\"hi\"", "\"id\":2");
@@ -453,11 +455,14 @@ class ScriptedHttpServerTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void aConnectionThatWasKeptLosesTheNextRequest(boolean read) throws Exception {
-    start(on("initialize", new Act.Stale(read)));
+    start(
+        on("initialize", new Act.Stale(read)), on("notifications/initialized", Quirk.CLOSES_AFTER));
     initialize();
     assertThatThrownBy(() -> send(call(ECHO))).isInstanceOf(IOException.class);
     assertThat(server.requests("tools/call")).hasSize(read ? 1 : 0);
     assertThat(send(call(ECHO)).body()).contains("hi");
+    assertThat(send(post(INITIALIZED)).statusCode()).isEqualTo(202);
+    server.awaitNoConnections(SECOND);
   }
 
   @Test
