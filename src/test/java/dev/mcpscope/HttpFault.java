@@ -113,7 +113,9 @@ public sealed interface HttpFault {
     /// Begins with this, goes on with a byte `x` every so often, for ever.
     record Drip(String type, String start, int everyMillis) implements Act {}
 
-    // The right answer, told wrongly.
+    // The right answer, told wrongly. What is about a body is for answers that come as JSON; of all
+    // of
+    // these HTTP+SSE knows Padded, WrongId, Sse (its text only) and Says.
 
     /// Breaks off after so many bytes of the body, of which the headers have promised all.
     record CutShort(int bytes, End end) implements Act {}

@@ -43,8 +43,8 @@ import java.util.function.Supplier;
 /// ```
 ///
 /// A [HttpFault] is data. What a good server says is in [ScriptedSession], how an answer is told, and
-/// mistold, in [HttpReply], how bytes go over a connection in [HttpWire]. Streamable HTTP of 2025-03-26 to 2025-11-25, and HTTP+SSE by
-/// [HttpFault.Legacy].
+/// mistold, in [HttpReply], how bytes go over a connection in [HttpWire]. It speaks streamable HTTP
+/// of 2025-03-26 to 2025-11-25, and HTTP+SSE instead by [HttpFault.Legacy].
 ///
 /// Its tools: `echo {text}`; `never`, which is not answered; `progress {count}`, which reports so
 /// often if it was asked to; `ask {message, on}`, which sends this request, on the stream of GET if
@@ -122,7 +122,8 @@ public final class ScriptedHttpServer implements AutoCloseable {
     return requests().stream().filter(request -> request.is(at)).toList();
   }
 
-  /// Returns what clients have done wrong.
+  /// Returns what clients have done wrong, and in what this server has failed itself ("not
+  /// understood"): a good client leaves none, whatever the faults.
   public List<String> violations() {
     return locked(() -> List.copyOf(violations));
   }
