@@ -1,6 +1,10 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.http.Destinations;
+import dev.mcpscope.http.RefusedDestinationException;
+import dev.mcpscope.http.UserHeaders;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -45,10 +49,14 @@ public sealed interface ServerSpec {
     }
   }
 
-  /// A server at a URL.
+  /// A server at a URL. What is wrong with one is said without its user info, its query, and the
+  /// values of headers.
   ///
-  /// @param url `http` or `https`; its user info, if any, is sent as basic authorization
-  /// @param headers sent with every request besides those of the protocol, such as `Authorization`
+  /// @param url `http` or `https`, in visible ASCII, at most 8 KiB; its user info, if any, is sent as basic
+  ///     authorization
+  /// @param headers sent with every request besides those of the protocol, such as `Authorization`:
+  ///     at most 64, none that the protocol or the connection sets, with values of visible ASCII,
+  ///     blanks and tabs; in their order
   /// @param kind how it is spoken to
   record Http(URI url, Map<String, String> headers, Kind kind) implements ServerSpec {
 
@@ -61,9 +69,13 @@ public sealed interface ServerSpec {
       SSE
     }
 
-    /// Copies, and checks that a request can be sent to it.
+    private static final int MAX_URL = 8 << 10;
+
+    /// Copies, and checks that a request can be sent to it, as far as that can be said without
+    /// looking up its host.
     public Http {
-      headers = Map.copyOf(headers);
+      headers = UserHeaders.checked(headers);
+      check(url.toString());
       String scheme = url.getScheme() == null ? "" : url.getScheme().toLowerCase(Locale.ROOT);
       if (!scheme.equals("http") && !scheme.equals("https")) {
         throw new IllegalArgumentException("a URL must begin with http:// or https://");
@@ -71,8 +83,38 @@ public sealed interface ServerSpec {
       if (url.getHost() == null) {
         throw new IllegalArgumentException("the URL names no host");
       }
+      if (url.getPort() == 0 || url.getPort() > 65_535) {
+        throw new IllegalArgumentException("the port of a URL must be 1 to 65535");
+      }
       if (url.getRawFragment() != null) {
         throw new IllegalArgumentException("a URL with a fragment (#) is no address of a server");
+      }
+      try {
+        Destinations.check(url);
+      } catch (RefusedDestinationException e) {
+        throw new IllegalArgumentException("no connection is made to " + e.reason(), e);
+      }
+    }
+
+    private static void check(String url) {
+      if (url.length() > MAX_URL) {
+        throw new IllegalArgumentException(
+            "a URL has at most " + MAX_URL + " characters, this has " + url.length());
+      }
+      // The JDK's client would send a question mark for it, and it could turn the text around.
+      if (!url.matches("[!-~]*")) {
+        throw new IllegalArgumentException("a URL is visible ASCII, with all else percent-encoded");
+      }
+    }
+
+    /// Unlike [URI#create], whose message repeats the text.
+    private static URI parse(String url) {
+      check(url);
+      try {
+        return new URI(url);
+      } catch (URISyntaxException e) {
+        throw new IllegalArgumentException(
+            "not a URL: " + e.getReason() + " at character " + (e.getIndex() + 1));
       }
     }
 
@@ -98,13 +140,13 @@ public sealed interface ServerSpec {
   ///
   /// @throws IllegalArgumentException when it is none
   static Http http(String url) {
-    return new Http(URI.create(url), Map.of(), Http.Kind.STREAMABLE_HTTP);
+    return new Http(Http.parse(url), Map.of(), Http.Kind.STREAMABLE_HTTP);
   }
 
   /// Returns a server at this URL, spoken to by HTTP with server-sent events.
   ///
   /// @throws IllegalArgumentException when it is none
   static Http sse(String url) {
-    return new Http(URI.create(url), Map.of(), Http.Kind.SSE);
+    return new Http(Http.parse(url), Map.of(), Http.Kind.SSE);
   }
 }
