@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -35,11 +36,13 @@ import java.util.regex.Pattern;
 /// {"mcpServers": {
 ///   "files": {"command": "npx", "args": ["-y", "some-server", "${HOME}/docs"],
 ///             "env": {"KEY": "${KEY:-none}"}, "cwd": "/tmp"},
-///   "later": {"type": "http", "url": "https://example.com/mcp", "disabled": true}}}
+///   "remote": {"url": "https://example.com/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}},
+///   "later": {"type": "sse", "url": "https://example.com/sse", "disabled": true}}}
 /// ```
 ///
-/// `${NAME}` in `command`, `args`, `cwd` and the values of `env` stands for that variable of the
-/// operator's environment, `${NAME:-default}` for the default if the variable is not set; one that
+/// `type` is `stdio`, `streamable-http` (also called `http`) or `sse`; without it a `url` means
+/// `streamable-http`. `${NAME}` in `command`, `args`, `cwd`, `url` and the values of `env` and
+/// `headers` stands for that variable of the operator's environment, `${NAME:-default}` for the default if the variable is not set; one that
 /// is set to nothing is set. A default has no braces, what a variable holds is not expanded again,
 /// and a `$` before anything else is a `$`. Whoever writes this file may start programs anyway, so
 /// [CommandPolicy] has no say in it.
@@ -142,10 +145,10 @@ public record ServersFile(Map<String, ServerSpec> servers, List<String> warnings
       if (server.has("command") == remote) {
         throw server.wrong("expected a command or a url, found " + (remote ? "both" : "neither"));
       }
-      Node type = server.member("type", new JsonString(remote ? "http" : "stdio"));
+      Node type = server.member("type", new JsonString(remote ? "streamable-http" : "stdio"));
       return switch (type.string()) {
         case "stdio" -> Optional.of(stdio(server));
-        case "http", "streamable-http", "sse" -> remote(server, type.string());
+        case "http", "streamable-http", "sse" -> Optional.of(remote(server, type.string()));
         case String other ->
             throw type.wrong(
                 "expected stdio, http, streamable-http or sse, found " + Front.quoted(other));
@@ -168,10 +171,36 @@ public record ServersFile(Map<String, ServerSpec> servers, List<String> warnings
       return new ServerSpec.Stdio(command, variables, directory);
     }
 
-    private Optional<ServerSpec> remote(Node server, String type) throws JsonException {
-      server.member("url").string(); // a type that contradicts the rest is wrong even if skipped
-      warn(server, "skipped, type " + type + " is not supported by this version yet");
-      return Optional.empty();
+    private ServerSpec remote(Node server, String type) throws JsonException {
+      warnOfOthers(server, List.of("url", "headers", "type", "disabled"));
+      Node url = server.member("url");
+      Node headers = server.member("headers", JsonObject.EMPTY);
+      var values = new LinkedHashMap<String, String>();
+      for (var header : headers.members().entrySet()) {
+        values.put(header.getKey(), word(header.getValue()));
+      }
+      return with(
+          headers,
+          values,
+          type.equals("sse") ? at(url, ServerSpec::sse) : at(url, ServerSpec::http));
+    }
+
+    private ServerSpec.Http at(Node url, Function<String, ServerSpec.Http> kind)
+        throws JsonException {
+      try {
+        return kind.apply(word(url));
+      } catch (IllegalArgumentException e) { // which says nothing of the text but what is wrong
+        throw url.wrong("expected the URL of a server: " + e.getMessage());
+      }
+    }
+
+    private static ServerSpec with(Node node, Map<String, String> headers, ServerSpec.Http server)
+        throws JsonException {
+      try {
+        return server.withHeaders(headers);
+      } catch (IllegalArgumentException e) { // which holds no value
+        throw node.wrong(e.getMessage());
+      }
     }
 
     private String executable(Node command) throws JsonException {

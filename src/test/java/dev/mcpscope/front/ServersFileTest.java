@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.client.ServerSpec.Http;
 import dev.mcpscope.client.ServerSpec.Stdio;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -32,6 +33,10 @@ class ServersFileTest {
           "KEY", "secret-1",
           "_x2", "two",
           "EMPTY", "",
+          "SPACED", "secret 1",
+          "LINES", "secret\r\n1",
+          "PORT", "99999",
+          "IMDS", "169.254.169.254",
           "AGAIN", "${KEY} $1 \\1",
           "NUL", "secret\0");
 
@@ -181,6 +186,47 @@ class ServersFileTest {
   }
 
   @Test
+  void serversAtUrlsAreReadAsOtherClientsWriteThem() throws Exception {
+    ServersFile read =
+        read(
+            """
+            {"mcpServers": {
+              "plain": {"url": "https://example.com/mcp"},
+              "http": {"type": "http", "url": "https://${_x2}.example.com/${NONE:-mcp}?key=${KEY}",
+                       "headers": {"Authorization": "Bearer ${KEY}", "A": "b"}},
+              "long": {"type": "streamable-http", "url": "http://localhost:8080", "headers": {}},
+              "sse": {"type": "sse", "url": "http://[::1]/sse", "headers": null, "command": null,
+                      "disabled": false}}}
+            """);
+
+    assertThat(read.servers())
+        .containsExactly(
+            Map.entry("plain", ServerSpec.http("https://example.com/mcp")),
+            Map.entry(
+                "http",
+                ServerSpec.http("https://two.example.com/mcp?key=secret-1")
+                    .withHeaders(Map.of("Authorization", "Bearer secret-1", "A", "b"))),
+            Map.entry("long", ServerSpec.http("http://localhost:8080")),
+            Map.entry("sse", ServerSpec.sse("http://[::1]/sse")));
+    assertThat(((Http) read.servers().get("http")).headers().keySet())
+        .containsExactly("Authorization", "A");
+    assertThat(read.warnings())
+        .containsExactly(
+            "mcpServers.sse.command: ignored, known here: url, headers, type, disabled");
+  }
+
+  @Test
+  void whatIsOfNoUseToAServerAtAUrlIsSaid() throws Exception {
+    ServersFile read =
+        readServer("{\"url\": \"http://host/\", \"env\": {\"A\": \"${NONE}\"}, \"cwd\": 5}");
+
+    String known = ": ignored, known here: url, headers, type, disabled";
+    assertThat(read.servers()).containsOnlyKeys("x");
+    assertThat(read.warnings())
+        .containsExactly("mcpServers.x.env" + known, "mcpServers.x.cwd" + known);
+  }
+
+  @Test
   void skippedServersAreSaidOnceAndNeedNoVariables() throws Exception {
     ServersFile read =
         read(
@@ -188,12 +234,8 @@ class ServersFileTest {
             {"mcpServers": {
               "off": {"command": "${NONE}", "disabled": true, "other": 1},
               "off2": {"disabled": true},
-              "plain": {"url": "https://${NONE}/"},
-              "http": {"type": "http", "url": "https://example.com/mcp",
-                       "headers": {"Authorization": "Bearer ${NONE}"}, "other": 1},
-              "long": {"type": "streamable-http", "url": "https://example.com/mcp"},
-              "on": {"command": "run"},
-              "sse": {"type": "sse", "url": "https://example.com/sse", "command": null}}}
+              "remote": {"url": "https://${NONE}/", "headers": 1, "disabled": true},
+              "on": {"command": "run"}}}
             """);
 
     assertThat(read.servers().keySet()).containsExactly("on");
@@ -201,10 +243,7 @@ class ServersFileTest {
         .containsExactly(
             "mcpServers.off: skipped, it is disabled",
             "mcpServers.off2: skipped, it is disabled",
-            "mcpServers.plain: skipped, type http is not supported by this version yet",
-            "mcpServers.http: skipped, type http is not supported by this version yet",
-            "mcpServers.long: skipped, type streamable-http is not supported by this version yet",
-            "mcpServers.sse: skipped, type sse is not supported by this version yet");
+            "mcpServers.remote: skipped, it is disabled");
   }
 
   static Stream<Arguments> wrongFiles() {
@@ -226,6 +265,9 @@ class ServersFileTest {
   }
 
   static Stream<Arguments> wrongServers() {
+    String url = ".url: expected the URL of a server: ";
+    String headers = ".headers: ";
+    String string = "expected a string, found a number";
     String variable = "expected a variable's name: not empty, no '=', no NUL";
     return Stream.of(
         wrong("{}", ": expected a command or a url, found neither"),
@@ -234,6 +276,29 @@ class ServersFileTest {
         wrong("{'command': 'a', 'type': 'http'}", ".url: expected a string, found nothing"),
         wrong("{'url': 'a', 'type': 'stdio'}", ".command: expected a string, found nothing"),
         wrong("{'url': 5}", ".url: expected a string, found a number"),
+        wrong("{'url': 'a'}", url + "a URL must begin with http:// or https://"),
+        wrong("{'type': 'sse', 'url': 'http:///secret'}", url + "the URL names no host"),
+        wrong(
+            "{'url': 'http://secret%@host/?${KEY}'}",
+            url + "not a URL: Malformed escape pair at character 14"),
+        wrong("{'url': 'http://host/?${SPACED}'}", url + "a URL is visible ASCII, with all else"),
+        wrong("{'url': 'http://host:${PORT}/'}", url + "the port of a URL must be 1 to 65535"),
+        wrong(
+            "{'url': 'http://${IMDS}/${KEY}'}",
+            url + "no connection is made to a link-local address"),
+        wrong("{'url': 'http://${NONE}/'}", ".url: ${NONE} is not set"),
+        wrong("{'url': 'http://host/#${KEY}'}", url + "a URL with a fragment (#) is no address"),
+        wrong("{'url': 'http://host', 'headers': []}", headers + "expected an object, found an"),
+        wrong("{'url': 'http://host', 'headers': {'A': 1}}", headers.replace(":", ".A:") + string),
+        wrong(
+            "{'url': 'http://host', 'headers': {'A': '${NONE}'}}",
+            headers.replace(":", ".A:") + "${NONE} is not set"),
+        wrong(
+            "{'url': 'http://host', 'headers': {'Host': '${KEY}'}}",
+            headers + "the header 'Host' is set by the connection itself"),
+        wrong(
+            "{'url': 'http://host', 'headers': {'A': '${KEY}', 'B': '${LINES}'}}",
+            headers + "the value of the header 'B' holds other characters than visible ASCII"),
         wrong(
             "{'command': 'a', 'type': 'ws'}",
             ".type: expected stdio, http, streamable-http or sse, found 'ws'"),
@@ -388,6 +453,15 @@ class ServersFileTest {
       })
   void aRefusalHoldsNothingOfTheTextThatMayBeASecret(String json) {
     assertRefused(() -> read(json), "");
+  }
+
+  @Test
+  void aRefusalHoldsNothingOfWhatAVariableHolds() {
+    for (String url : List.of("http://${IMDS}/", "http://host:${PORT}/")) {
+      assertThatThrownBy(() -> readServer("{\"url\": \"" + url + "\"}"))
+          .message()
+          .doesNotContain("169.254", "99999");
+    }
   }
 
   @Test
