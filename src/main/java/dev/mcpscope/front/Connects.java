@@ -1,5 +1,6 @@
 package dev.mcpscope.front;
 
+import dev.mcpscope.client.AuthorizationRequiredException;
 import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.McpException;
@@ -49,8 +50,14 @@ final class Connects {
     } catch (ConnectionClosedException e) {
       throw e;
     } catch (McpException e) {
-      throw new HttpError(400, "could not connect: " + e.getMessage());
+      throw new HttpError(400, "could not connect: " + e.getMessage(), members(e, spec));
     }
+  }
+
+  private JsonObject members(McpException failure, ServerSpec spec) {
+    return failure instanceof AuthorizationRequiredException problem
+        ? JsonObject.of("authorization", view.authorization(problem, spec))
+        : JsonObject.EMPTY;
   }
 
   private ConnectOptions options(Api.Request request) throws HttpError, JsonException {
@@ -76,11 +83,6 @@ final class Connects {
   private ServerSpec spec(Api.Request request, String session, String name)
       throws HttpError, JsonException {
     String type = request.text("clientType");
-    try {
-      HeaderPolicy.checked(request.body().get("headers")); // what is wrong in them comes first
-    } catch (RefusedException e) {
-      throw new HttpError(400, e.getMessage());
-    }
     switch (type) {
       case "stdio" -> {
         refuse(request, type, "url", "headers");
@@ -99,8 +101,10 @@ final class Connects {
         }
         return own;
       }
-      case "streamable-http", "sse" ->
-          throw new HttpError(400, "clientType " + type + " is not supported by this version yet");
+      case "streamable-http", "sse" -> {
+        refuse(request, type, "fullCommand");
+        return remote(request, session, name, type);
+      }
       default ->
           throw new HttpError(
               400,
@@ -133,13 +137,21 @@ final class Connects {
     }
   }
 
+  private ServerSpec remote(Api.Request request, String session, String name, String type)
+      throws HttpError, JsonException {
+    try {
+      Map<String, String> headers = HeaderPolicy.read(request.body().get("headers"));
+      ServerSpec.Http asked = Remote.parse(type, request.text("url"), headers);
+      return Remote.revealed(asked, name, held(session, name, ServerSpec.Http.class));
+    } catch (RefusedException e) {
+      throw new HttpError(400, e.getMessage());
+    }
+  }
+
   /// The value that comes back for one that was shown as `***`: what the session holds for that name.
-  /// Of the operator's own servers nothing is given to anybody's command.
   private String held(String session, String name, String variable) throws HttpError {
-    return host.status(session, name)
-        .map(ConnectionStatus::spec)
-        .filter(spec -> !view.isConfigured(spec))
-        .map(spec -> ((ServerSpec.Stdio) spec).environment().get(variable))
+    return held(session, name, ServerSpec.Stdio.class)
+        .map(spec -> spec.environment().get(variable))
         .orElseThrow(() ->
             new HttpError(
                 400,
@@ -147,5 +159,15 @@ final class Connects {
                     + " is '***', which stands for a value that is held already, and "
                     + Front.quoted(name)
                     + " holds none; send the value"));
+  }
+
+  /// The server of that name, if it is of this type. Of the operator's own servers nothing is given to
+  /// what anybody asks for.
+  private <T extends ServerSpec> Optional<T> held(String session, String name, Class<T> type) {
+    return host.status(session, name)
+        .map(ConnectionStatus::spec)
+        .filter(spec -> !view.isConfigured(spec))
+        .filter(type::isInstance)
+        .map(type::cast);
   }
 }

@@ -47,8 +47,7 @@ final class Requests implements HttpHandler {
     }
 
     static Answer of(HttpError error) {
-      byte[] body = JsonWriter.bytes(JsonObject.of("detail", error.getMessage()));
-      return new Answer(error.status(), error.headers(), body);
+      return new Answer(error.status(), error.headers(), JsonWriter.bytes(error.body()));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.mcpscope.front;
 
+import dev.mcpscope.client.AuthorizationRequiredException;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.Progress;
@@ -12,13 +13,17 @@ import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonObject;
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 
 /// What clients are shown of connections and events: JSON without secrets.
 final class View {
+  private static final int MOST_CHALLENGES = 8;
+  private static final int MOST_OF_A_CHALLENGE = 1_024;
+
   private final Collection<ServerSpec> configured;
 
-  /// @param configured the operator's own servers, whose commands are nobody's business
+  /// @param configured the operator's own servers, whose commands and URLs are nobody's business
   View(Collection<ServerSpec> configured) {
     this.configured = configured;
   }
@@ -37,6 +42,7 @@ final class View {
       case ConnectionState.NeedsAuthorization _ -> "needs authorization";
       case ConnectionState.Closing _ -> "closing";
       case ConnectionState.Closed _ -> "closed";
+      case ConnectionState.Failed(AuthorizationRequiredException _, _) -> "needs authorization";
       case ConnectionState.Failed _ -> "failed";
     };
   }
@@ -49,10 +55,24 @@ final class View {
         : row;
   }
 
+  /// What is shown of how a server is reached; null is JSON's.
+  private record Reached(String clientType, String command, String url, JsonObject headers) {
+    static Reached by(ServerSpec spec) {
+      return switch (spec) {
+        case ServerSpec.Stdio(var command, var environment, _) ->
+            new Reached(
+                "stdio", new CommandPolicy.Command(command, environment).display(), null, null);
+        case ServerSpec.Http http ->
+            new Reached(Remote.type(http), null, Remote.shownUrl(http), Remote.shownHeaders(http));
+      };
+    }
+  }
+
   private JsonObject rowWithoutTools(ConnectionStatus status) {
-    ServerSpec.Stdio spec = (ServerSpec.Stdio) status.spec();
-    boolean own = isConfigured(spec);
-    String command = new CommandPolicy.Command(spec.command(), spec.environment()).display();
+    Reached reached =
+        isConfigured(status.spec())
+            ? new Reached("configured", null, null, null)
+            : Reached.by(status.spec());
     JsonObject row =
         JsonObject.of(
             "name",
@@ -60,13 +80,13 @@ final class View {
             "tools",
             JsonArray.EMPTY,
             "clientType",
-            own ? "configured" : "stdio",
+            reached.clientType(),
             "command",
-            own ? null : command,
+            reached.command(),
             "url",
-            null,
+            reached.url(),
             "headers",
-            null,
+            reached.headers(),
             "status",
             word(status.state()),
             "generation",
@@ -76,15 +96,40 @@ final class View {
       case ConnectionState.Degraded(var client, _, var problem) ->
           withServer(row, client).with("failure", problem);
       case ConnectionState.NeedsAuthorization(var client, _, var problem) ->
-          withServer(row, client).with("failure", problem.getMessage());
+          withServer(row, client)
+              .with("failure", problem.getMessage())
+              .with("authorization", authorization(problem, status.spec()));
       case ConnectionState.Connecting(var phase) -> row.with("phase", phase);
       case ConnectionState.Closing(var reason) -> row.with("reason", reason);
       case ConnectionState.Closed(_, var report) -> row.with("report", report.json());
-      case ConnectionState.Failed(var cause, var report) ->
-          row.with("failure", cause.getMessage())
-              .with("report", report.json())
-              .with("restarts", status.restarts());
+      case ConnectionState.Failed(var cause, var report) -> {
+        JsonObject failed =
+            row.with("failure", cause.getMessage())
+                .with("report", report.json())
+                .with("restarts", status.restarts());
+        yield cause instanceof AuthorizationRequiredException problem
+            ? failed.with("authorization", authorization(problem, status.spec()))
+            : failed;
+      }
     };
+  }
+
+  /// Returns how a server has refused: the status, and its challenges, which are no secrets, unless
+  /// the server is one of the operator's own: they name places of it.
+  JsonObject authorization(AuthorizationRequiredException problem, ServerSpec spec) {
+    var challenges =
+        (isConfigured(spec) ? List.<String>of() : problem.challenges())
+            .stream().limit(MOST_CHALLENGES).map(View::harmless).toList();
+    return JsonObject.of("status", problem.status(), "challenges", challenges);
+  }
+
+  private static String harmless(String challenge) {
+    String start =
+        challenge.length() > MOST_OF_A_CHALLENGE
+            ? challenge.substring(0, MOST_OF_A_CHALLENGE) + "…"
+            : challenge;
+    // Controls, those of a text's direction too, ends of lines, halves of characters.
+    return start.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}]", "?");
   }
 
   private static JsonObject withServer(JsonObject row, McpClient client) {

@@ -71,6 +71,11 @@ class FrontConnectTest {
     return text(lab.call(name, "env").json());
   }
 
+  private static JsonObject at(String url) {
+    return JsonObject.of(
+        "sessionId", "s", "name", "x", "clientType", "streamable-http", "url", url);
+  }
+
   /// Waits until so many requests wait for the host, which has heard of them by then.
   private static void awaitWaiting(int requests) throws IOException {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
@@ -273,6 +278,43 @@ class FrontConnectTest {
         lab.connected("x", "SECRET_WORD='" + stars + "' fake serves");
         assertThat(env(lab, "x")).isEqualTo(stars);
       }
+    });
+  }
+
+  @Test
+  void badUrlsAreRefusedBeforeTheHostHearsOfThemAndWithoutTheirSecrets() throws Exception {
+    inLab(lab -> {
+      String secret = "me:" + SECRET + "@";
+      for (String url :
+          List.of(
+              "http://" + secret + "169.254.169.254/?key=" + SECRET,
+              "http://" + secret + "metadata.goog/?key=" + SECRET,
+              "http://" + secret + "host:0/?key=" + SECRET,
+              "http://" + secret + "host:x/?key=" + SECRET,
+              "http://" + secret + "host/?key=" + SECRET + "#" + SECRET,
+              "http://" + secret + "host/?key={" + SECRET + "}",
+              "http://" + secret + "host/?key=" + SECRET + "&other=***",
+              "http://" + secret + secret + "host/",
+              secret + "host",
+              "http://" + secret + "host/ü" + SECRET)) {
+        Answer answer = lab.post("/mcp", at(url).with("headers", Map.of("X", SECRET)));
+        assertThat(answer.status()).as(url).isEqualTo(400);
+        assertThat(answer.detail()).doesNotStartWith("could not connect");
+      }
+      assertThat(lab.host.statuses()).isEmpty();
+      assertThat(lab.bodies).hasSize(10).noneMatch(body -> body.contains(SECRET));
+    });
+  }
+
+  @Test
+  void valueOfACommandIsNotGivenToAServerAtAUrl() throws Exception {
+    inLab(lab -> {
+      JsonObject mcp = lab.connected("x", WITH_SECRET);
+      Answer answer =
+          lab.post("/mcp", at("http://localhost/").with("headers", Map.of("SECRET_WORD", "***")));
+      assertThat(answer.status()).isEqualTo(400);
+      assertThat(answer.detail()).contains("'x' holds none");
+      assertThat(lab.row()).isEqualTo(mcp);
     });
   }
 

@@ -304,22 +304,44 @@ class FrontTest {
         new Refused("{" + live + "\"clientType\": true}", "clientType"),
         new Refused("{" + live + "\"clientType\": \"STDIO\"}", "clientType must be stdio"),
         new Refused("{" + live + "\"clientType\": \"ftp\\u001b\"}", "is 'ftp?'"),
-        new Refused("{" + live + "\"clientType\": \"sse\"}", "not supported"),
-        new Refused("{" + live + "\"clientType\": \"streamable-http\"}", "not supported"),
+        new Refused("{" + live + "\"clientType\": \"sse\"}", "url"),
+        refusedUrl("", "", "url must not be empty"),
+        refusedUrl("host/mcp", "", "a URL must begin with http:// or https://"),
+        refusedUrl("ftp://host/mcp", "", "a URL must begin with http:// or https://"),
+        refusedUrl("http:/mcp", "", "the URL names no host"),
+        refusedUrl("http://host:65536/", "", "the port of a URL must be 1 to 65535"),
+        refusedUrl("http://host/#x", "", "a URL with a fragment (#)"),
+        refusedUrl("http://host/{}", "", "not a URL: Illegal character in path at character 13"),
+        refusedUrl("http://host/\\u202e", "", "a URL is visible ASCII"),
+        refusedUrl("http://host/" + "x".repeat(8_192), "", "at most 8192 characters"),
+        refusedUrl("http://169.254.169.254/", "", "is made to a link-local address"),
+        refusedUrl("http://2852039166/", "", "is made to a link-local address"),
+        refusedUrl("http://[::ffff:a9fe:a9fe]/", "", "is made to a link-local address"),
+        refusedUrl("http://[fd00:ec2::254]/", "", "is made to a cloud's metadata service"),
+        refusedUrl("http://Metadata.Google.Internal./", "", "is made to a cloud's metadata"),
+        refusedUrl("http://***@host/", "", "the user info is '***', which stands for a value"),
+        refusedUrl("http://host/?a=***", "", "a value of the query is '***', which stands for"),
+        refusedUrl("http://user:***@host/", "", "'***' stands for the whole of it"),
+        refusedUrl(
+            "http://host/",
+            "\"headers\": {\"X\": \"***\"}",
+            "the header 'X' is '***', which stands for a value that is held already, and 'live'"
+                + " holds none"), // it has a command
+        refusedUrl(
+            "http://host/",
+            "\"fullCommand\": \"fake serves\"",
+            "clientType streamable-http takes no fullCommand"),
+        refusedUrl("http://host/", "\"restart\": \"always\"", "restart must be never or"),
+        refusedUrl("http://host/", "\"headers\": [\"x\"]", "headers must be an object of"),
+        refusedUrl("http://host/", "\"headers\": {\"X\": 1}", "the header 'X' must be a string"),
+        refusedUrl("http://host/", "\"headers\": {\"Host\": \"x\"}", "'Host' is set by the"),
+        refusedUrl("http://host/", "\"headers\": {\"a b\": \"\"}", "'a b' is no name"),
+        refusedUrl("http://host/", "\"headers\": {\"X\": \"a\\r\\nb\"}", "of the header 'X' holds"),
         new Refused("{" + stdio + "\"url\": \"http://x/\"}", "clientType stdio takes no url"),
         new Refused("{" + stdio + "\"url\": null, \"headers\": {}}", "fullCommand"),
         refused("fake serves", "\"url\": \"\"", "clientType stdio takes no url"),
         refused("fake serves", "\"headers\": {\"X\": \"y\"}", "clientType stdio takes no headers"),
-        refused(
-            "fake serves", "\"headers\": []", "headers must be an object of strings, is an array"),
-        refused("fake serves", "\"headers\": {\"Host\": \"x\"}", "'Host' is set by the connection"),
-        refused(
-            "fake serves",
-            "\"headers\": {\"X\": \"a\\r\\nb\"}",
-            "the value of the header 'X' holds"),
-        new Refused(
-            "{" + live + "\"clientType\": \"sse\", \"headers\": {\"a b\": \"\"}}",
-            "'a b' is no name"),
+        refused("fake serves", "\"headers\": []", "clientType stdio takes no headers"),
         new Refused("{" + stdio + "\"fullCommand\": 1}", "fullCommand"),
         new Refused("{" + stdio + "\"fullCommand\": [\"fake\"]}", "fullCommand"),
         refused("fake serves", "\"ifAbsent\": \"yes\"", "ifAbsent"),
@@ -363,6 +385,13 @@ class FrontTest {
         "{\"sessionId\": \"s\", \"name\": \"live\", \"clientType\": \"stdio\","
             + " \"fullCommand\": \"%s\"%s}";
     return new Refused(body.formatted(command, more.isEmpty() ? "" : ", " + more), detail);
+  }
+
+  private static Refused refusedUrl(String url, String more, String detail) {
+    String body =
+        "{\"sessionId\": \"s\", \"name\": \"live\", \"clientType\": \"streamable-http\","
+            + " \"url\": \"%s\"%s}";
+    return new Refused(body.formatted(url, more.isEmpty() ? "" : ", " + more), detail);
   }
 
   @Test
