@@ -377,7 +377,7 @@ class CommandLineTest {
                   "first", "echo x >'" + first + "'" + serve,
                   "broken", "echo 'no licence' >&2; exit 3",
                   "second", "echo x >'" + second + "'" + serve),
-              ",\"web\":{\"url\":\"https://example.com/mcp\"},"
+              ",\"web\":{\"url\":\"http://me:hunter2@127.0.0.1:1/mcp?key=hunter2\"},"
                   + "\"off\":{\"command\":\"x\",\"disabled\":true}");
       try (var serving = new Serving(Map.of(), "--port=0", "--allow", "none", "--servers", file)) {
         for (Path started : List.of(first, second)) { // though nobody has asked for anything
@@ -396,10 +396,10 @@ class CommandLineTest {
             serving.program,
             "default/broken is not connected: broken: the server exited with code 3; its stderr"
                 + " ends: no licence");
+        awaitErr(serving.program, "default/web is not connected: web: ");
         assertThat(serving.program.err())
-            .contains(
-                file + ": warning: mcpServers.web: skipped, type http is not supported",
-                file + ": warning: mcpServers.off: skipped, it is disabled");
+            .contains(file + ": warning: mcpServers.off: skipped, it is disabled")
+            .doesNotContain("hunter2");
 
         serving.program.terminate();
         assertThat(serving.program.err())
