@@ -52,8 +52,8 @@ public sealed interface ServerSpec {
   /// A server at a URL. What is wrong with one is said without its user info, its query, and the
   /// values of headers.
   ///
-  /// @param url `http` or `https`, in visible ASCII, at most 8 KiB; its user info, if any, is sent as basic
-  ///     authorization
+  /// @param url `http` or `https`, in visible ASCII, at most 8 KiB; its user info, if any, is sent
+  ///     as basic authorization
   /// @param headers sent with every request besides those of the protocol, such as `Authorization`:
   ///     at most 64, none that the protocol or the connection sets, with values of visible ASCII,
   ///     blanks and tabs; in their order
