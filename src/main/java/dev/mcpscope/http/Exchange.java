@@ -87,11 +87,11 @@ final class Exchange {
     fetch.cancel();
   }
 
-  /// Sends the message, and reads what comes back; in a session that may be another one the next time.
-  void run() throws InterruptedException {
+  /// Sends the message in a session, and reads what comes back.
+  void run(HttpSession session) throws InterruptedException {
     boolean again = false;
     try {
-      again = !fetch.isCancelled() && exchange(transport.session());
+      again = !fetch.isCancelled() && exchange(session);
     } catch (ClosedChannelException _) {
       // cancelled: nobody waits any more
     } catch (Messages.ViolationException e) {

@@ -8,6 +8,8 @@ import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Delivery;
+import dev.mcpscope.scope.Guest;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.Task;
 import dev.mcpscope.scope.TaskScope;
@@ -21,7 +23,9 @@ import dev.mcpscope.transport.ReconnectBudget;
 import dev.mcpscope.transport.Transport;
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.InetAddress;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpResponse;
@@ -98,6 +102,12 @@ public final class HttpTransport implements Transport {
     }
   }
 
+  /// Finds the addresses of a host.
+  @FunctionalInterface
+  interface Resolver {
+    InetAddress[] resolve(String host) throws UnknownHostException;
+  }
+
   /// Which of the two ways is spoken.
   public enum Way {
     /// Streamable HTTP; the older way where the server does not know it.
@@ -108,6 +118,8 @@ public final class HttpTransport implements Transport {
 
   /// What the owner is told.
   private sealed interface Mail {
+    record Resolved(Optional<CallFailure> refusal) implements Mail {}
+
     record Send(Exchange exchange) implements Mail {}
 
     record Initialized(Throwable failure) implements Mail {}
@@ -131,6 +143,7 @@ public final class HttpTransport implements Transport {
   private final ReconnectBudget reconnects;
   private final Inbox inbox;
   private final HttpClient http;
+  private final Resolver resolver;
   private final Mailbox<Mail> mailbox = new Mailbox<>(1);
 
   // any thread
@@ -144,6 +157,7 @@ public final class HttpTransport implements Transport {
   private volatile HttpSession session = HttpSession.NONE;
   private volatile Target target;
   private volatile boolean legacy; // then the target is an endpoint of the older way
+  private volatile Guest asking; // for the server's address
   private volatile String version; // that the first session agreed on
   private Health health = new Health.Good(); // guarded by fetches
 
@@ -169,6 +183,7 @@ public final class HttpTransport implements Transport {
       Limits limits,
       ReconnectBudget reconnects,
       HttpClient http,
+      Resolver resolver,
       Inbox inbox) {
     this.name = name + " http";
     this.target = target;
@@ -176,6 +191,7 @@ public final class HttpTransport implements Transport {
     this.limits = limits;
     this.reconnects = reconnects;
     this.http = http;
+    this.resolver = resolver;
     this.inbox = inbox;
   }
 
@@ -184,7 +200,6 @@ public final class HttpTransport implements Transport {
   /// @param name the connection's, for the names of its threads
   /// @param headers the user's, for every request
   /// @param pool whose sockets are used
-  /// @throws IOException when no connection is made to such an address
   public static HttpTransport open(
       String name,
       URI url,
@@ -193,10 +208,23 @@ public final class HttpTransport implements Transport {
       Limits limits,
       ReconnectBudget reconnects,
       HttpPool pool,
-      Inbox inbox)
-      throws IOException {
+      Inbox inbox) {
+    return open(
+        name, url, headers, way, limits, reconnects, pool, InetAddress::getAllByName, inbox);
+  }
+
+  static HttpTransport open(
+      String name,
+      URI url,
+      Map<String, String> headers,
+      Way way,
+      Limits limits,
+      ReconnectBudget reconnects,
+      HttpPool pool,
+      Resolver resolver,
+      Inbox inbox) {
     Target target = Target.of(url, headers);
-    return new HttpTransport(name, target, way, limits, reconnects, pool.client(), inbox);
+    return new HttpTransport(name, target, way, limits, reconnects, pool.client(), resolver, inbox);
   }
 
   @Override
@@ -270,11 +298,7 @@ public final class HttpTransport implements Transport {
 
   private void run() throws InterruptedException {
     try (var scope = TaskScope.open(name, mailbox)) {
-      if (way == Way.LEGACY) {
-        fork(scope, "stream", new LegacyStream(this)::run);
-      } else {
-        holding = false;
-      }
+      fork(scope, "resolve", this::resolve);
       while (true) {
         handle(scope, scope.take(release));
       }
@@ -286,6 +310,10 @@ public final class HttpTransport implements Transport {
   private void handle(TaskScope<Mail> scope, Mail mail) {
     switch (mail) {
       case null -> flow(scope); // the stream takes its time
+      case Mail.Resolved(var refused) when refused.isPresent() -> unusable(refused.get());
+      case Mail.Resolved _ when way == Way.LEGACY ->
+          fork(scope, "stream", new LegacyStream(this)::run);
+      case Mail.Resolved _ -> flow(scope);
       case Mail.Send(var exchange) -> sent(scope, exchange);
       case Mail.Initialized(var failure) -> initialized(scope, failure);
       case Mail.Listens(var which) -> {
@@ -306,18 +334,57 @@ public final class HttpTransport implements Transport {
         }
         flow(scope);
       }
+      case Mail.NoLegacy(var why) when initializing == null -> unusable(why);
       case Mail.NoLegacy(var why) -> neither(why);
       case Mail.Ended(var exchange, var failure) -> ended(exchange, failure);
     }
+  }
+
+  /// Looks where the server's name leads to: a subtask. Nothing interrupts the system's resolver, so
+  /// that it is asked in a guest, which can be left behind. What is looked at here is asked for again
+  /// when a socket is opened, and a name server may say something else by then.
+  private void resolve() throws InterruptedException {
+    String host = target.url().getHost();
+    var answer = new CompletableFuture<Optional<CallFailure>>();
+    asking =
+        Guest.of(
+            name + " resolver",
+            () -> {
+              Destinations.check(host, resolver.resolve(host));
+              answer.complete(Optional.empty());
+            },
+            failure -> {
+              if (failure != null) {
+                answer.complete(Optional.of(unresolved(host, failure)));
+              }
+            });
+    asking.start();
+    try {
+      mailbox.post(new Mail.Resolved(answer.get()));
+    } catch (ExecutionException e) {
+      throw new AssertionError("it is completed with answers only", e);
+    }
+  }
+
+  private static CallFailure unresolved(String host, Throwable failure) {
+    String what =
+        failure instanceof UnknownHostException
+            ? host + " is a name without address"
+            : failure.getMessage();
+    return new CallFailure(CallFailure.Kind.NOT_SENT, what, failure);
   }
 
   private void fork(TaskScope<Mail> scope, String task, Task body) {
     scope.fork(task, body, failure -> new Mail.Ended(Optional.empty(), failure));
   }
 
+  /// In the session as it is now: by the time that it runs, that may be one to be forgotten.
   private void start(TaskScope<Mail> scope, Exchange exchange) {
+    HttpSession now = session;
     scope.fork(
-        exchange.name(), exchange::run, failure -> new Mail.Ended(Optional.of(exchange), failure));
+        exchange.name(),
+        () -> exchange.run(now),
+        failure -> new Mail.Ended(Optional.of(exchange), failure));
   }
 
   /// Lets go what was held back.
@@ -342,7 +409,8 @@ public final class HttpTransport implements Transport {
       }
       case RpcMessage.Notification(var method, _) when method.equals(INITIALIZED) -> {
         holding = true; // what comes next is not to overtake it
-        scope.fork(exchange.name(), exchange::run, Mail.Initialized::new);
+        HttpSession now = session;
+        scope.fork(exchange.name(), () -> exchange.run(now), Mail.Initialized::new);
       }
       case RpcMessage.Notification _ -> startOrHold(scope, exchange);
       // The server waits for it, and may answer nothing before it has it.
@@ -405,18 +473,20 @@ public final class HttpTransport implements Transport {
     refused.ifPresent(exchange -> startOrHold(scope, exchange));
   }
 
+  /// Nothing can be sent at all.
+  private void unusable(CallFailure why) {
+    broken = why;
+    for (Exchange next; (next = held.poll()) != null; ) {
+      next.fail(why);
+      next.end();
+    }
+  }
+
   /// The older way does not lead there either.
   private void neither(CallFailure why) {
-    if (initializing == null) {
-      broken = why;
-      held.forEach(exchange -> exchange.fail(why));
-      held.forEach(Exchange::end);
-      held.clear();
-    } else {
-      initializing.fail(why.kind() == CallFailure.Kind.UNAUTHORIZED ? why : refusal);
-      initializing.end();
-      initializing = null;
-    }
+    initializing.fail(why.kind() == CallFailure.Kind.UNAUTHORIZED ? why : refusal);
+    initializing.end();
+    initializing = null;
   }
 
   private void ended(Optional<Exchange> exchange, Throwable failure) {
@@ -441,7 +511,8 @@ public final class HttpTransport implements Transport {
         throw new IOException("it does not answer initialize as it did");
       }
       var initialized = new RpcMessage.Notification(INITIALIZED, JsonObject.EMPTY);
-      exchange(initialized, RpcCodec.encode(initialized), true, new ToInbox(initialized)).run();
+      exchange(initialized, RpcCodec.encode(initialized), true, new ToInbox(initialized))
+          .run(session);
       if (logLevel != null) {
         again(logLevel);
       }
@@ -482,7 +553,7 @@ public final class HttpTransport implements Transport {
                 failed.set(failure);
               }
             })
-        .run();
+        .run(session);
     if (failed.get() != null) {
       throw new IOException(request.method() + ": " + failed.get().message(), failed.get().cause());
     }
@@ -666,6 +737,10 @@ public final class HttpTransport implements Transport {
   public void close(Closing closing) {
     closed = true;
     closing.step("end its exchanges", () -> fetches.forEach(Fetch::cancel));
+    Guest resolving = asking;
+    if (resolving != null && !resolving.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
+      closing.abandoned(resolving.name());
+    }
     HttpSession last = session;
     if (last.id().isPresent() && !legacy) {
       closing.step("DELETE its session", () -> delete(last, closing.budget().exit()));

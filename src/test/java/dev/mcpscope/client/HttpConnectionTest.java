@@ -143,7 +143,13 @@ class HttpConnectionTest {
 
     assertThat(methods())
         .containsExactly(
-            "initialize", "notifications/initialized", "GET", "tools/list", "tools/call", "DELETE");
+            "initialize",
+            "notifications/initialized",
+            "GET",
+            "tools/list",
+            "tools/list",
+            "tools/call",
+            "DELETE");
     assertThat(report.steps())
         .extracting(CloseReport.Step::name)
         .contains("end its exchanges", "DELETE its session", "close its sockets");
