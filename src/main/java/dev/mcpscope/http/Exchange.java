@@ -123,8 +123,11 @@ final class Exchange {
     attempts++;
     HttpResponse<?> response = isAnswered() ? ask(session) : tell(session);
     int status = response.statusCode();
-    if (status / 100 == 2) {
+    boolean unauthorized = status == 401 || status == 403;
+    if (status < 500 && !unauthorized) {
       transport.reached();
+    }
+    if (status / 100 == 2) {
       if (response.body() instanceof InputStream in) {
         answer(response, in, session);
       }
@@ -134,7 +137,7 @@ final class Exchange {
     if (answered) {
       return false; // by an error that has the request's id
     }
-    if (status == 401 || status == 403) {
+    if (unauthorized) {
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       var refusal =
           new CallFailure(
@@ -232,10 +235,13 @@ final class Exchange {
 
   /// Reads the error that a refusal may hold. One with the request's id is the request's answer.
   private Optional<RpcError> error(HttpResponse<?> response) throws IOException {
-    if (!(response.body() instanceof InputStream in) || !Messages.isJson(Messages.type(response))) {
+    if (!(response.body() instanceof InputStream in)) {
       return Optional.empty();
     }
     try {
+      if (!Messages.isJson(Messages.type(response))) {
+        return Optional.empty();
+      }
       var errors = new ArrayList<RpcError>();
       Messages.read(
           in,
@@ -325,6 +331,7 @@ final class Exchange {
       reconnects.opened();
       IOException broken = read(in, parser);
       last = parser.lastEventId().isPresent() ? parser.lastEventId() : last;
+      last = last.filter(Target::fitsHeader); // without it GET would open another kind of stream
       if (answered) {
         return;
       }

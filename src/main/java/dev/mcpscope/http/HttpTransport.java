@@ -78,8 +78,8 @@ public final class HttpTransport implements Transport {
   /// What the transport is bounded by.
   ///
   /// @param message the messages; its `maxBytes` is the cap on a body, and on an event and its lines
-  /// @param waitingBytes how many bytes of messages may be on their way; 1 or more
-  /// @param exchanges how many messages may be on their way; 1 or more
+  /// @param waitingBytes how many bytes of requests may be on their way; 1 or more
+  /// @param exchanges how many requests may be on their way; 1 or more
   /// @param patience for the server to take what is no request, for which nobody waits; more than zero
   public record Limits(JsonLimits message, long waitingBytes, int exchanges, Duration patience) {
     /// Checks the ranges.
@@ -239,14 +239,17 @@ public final class HttpTransport implements Transport {
       cancel(params.get("requestId"));
     }
     byte[] body = RpcCodec.encode(message);
-    if (waiting.get() >= limits.exchanges()
-        || waitingBytes.get() + body.length > limits.waitingBytes()) {
+    // Answers have some room of their own: a server must not go without because many calls wait.
+    int room = message instanceof RpcMessage.Request ? 1 : 2;
+    Exchange exchange = exchange(message, body, false, new ToInbox(message));
+    if (waiting.get() > room * limits.exchanges()
+        || waitingBytes.get() > room * limits.waitingBytes()) {
+      exchange.end();
       throw new OverloadedException(
           "%d messages of %d bytes are on their way; the limits are %d and %d"
               .formatted(
                   waiting.get(), waitingBytes.get(), limits.exchanges(), limits.waitingBytes()));
     }
-    Exchange exchange = exchange(message, body, false, new ToInbox(message));
     if (message instanceof RpcMessage.Request request) {
       requests.put(request.id().value(), exchange); // before it runs: it may be cancelled next
     }
@@ -496,7 +499,6 @@ public final class HttpTransport implements Transport {
     LOG.log(System.Logger.Level.ERROR, name + " has failed", failure);
     if (exchange.isPresent()) {
       exchange.get().fail(new CallFailure(CallFailure.Kind.CUT, "failed: " + failure, failure));
-      exchange.get().end();
     } else {
       lost(new Loss(Loss.Kind.GONE, "its stream failed: " + failure, failure));
     }

@@ -70,10 +70,12 @@ record Target(URI url, Map<String, String> headers) {
   /// @param lastEventId after which event the stream goes on; what no header can hold is left out
   HttpRequest get(HttpSession session, Optional<String> lastEventId) {
     HttpRequest.Builder request = request(session).header("Accept", EVENTS);
-    lastEventId
-        .filter(id -> id.matches("[!-~]([ -~]*[!-~])?"))
-        .ifPresent(id -> request.header("Last-Event-ID", id));
+    lastEventId.filter(Target::fitsHeader).ifPresent(id -> request.header("Last-Event-ID", id));
     return request.GET().build();
+  }
+
+  static boolean fitsHeader(String id) {
+    return id.matches("[!-~]([ -~]*[!-~])?");
   }
 
   HttpRequest delete(HttpSession session) {
