@@ -12,8 +12,8 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/// A call of a tool that has no answer yet: what was asked for, and the mail by which its thread
-/// hears from the thread that reads.
+/// A call of a tool that has no answer yet: what was asked for, where it is answered, and the mail by
+/// which its thread hears from the one that reads.
 final class DemoCall {
 
   /// What may come while a call runs.
@@ -29,6 +29,7 @@ final class DemoCall {
   private final String tool;
   private final JsonObject arguments;
   private final Optional<JsonValue> progressToken;
+  private final DemoOutput out;
 
   /// Room for both kinds. A call asks one question at most, so that a full one holds a cancellation,
   /// and what does not go in would not be looked at.
@@ -36,8 +37,10 @@ final class DemoCall {
 
   /// Reads the params of `tools/call`.
   ///
-  /// @throws JsonException if they have another shape
-  DemoCall(JsonObject params) throws JsonException {
+  /// @param out where the call says what it has to say
+  /// @throws JsonException if the params have another shape
+  DemoCall(JsonObject params, DemoOutput out) throws JsonException {
+    this.out = out;
     tool = params.string("name");
     arguments = params.optionalObject("arguments").orElse(JsonObject.EMPTY);
     progressToken =
@@ -53,6 +56,10 @@ final class DemoCall {
 
   JsonObject arguments() {
     return arguments;
+  }
+
+  DemoOutput out() {
+    return out;
   }
 
   /// The token under which the client wants to hear of progress, if it does.

@@ -18,15 +18,13 @@ import java.util.concurrent.atomic.AtomicLong;
 /// The thread that reads hands the answers over. Who takes a question out of the table has decided
 /// how it ends: the reader, it was answered; the one who asked, it is withdrawn.
 final class DemoQuestions {
-  private final DemoOutput out;
   private final Duration patience;
   private final Map<RpcId, DemoCall> open = new ConcurrentHashMap<>();
   private final AtomicLong asked = new AtomicLong();
   private volatile boolean formDeclared;
 
   /// @param patience how long a question waits for its answer
-  DemoQuestions(DemoOutput out, Duration patience) {
-    this.out = out;
+  DemoQuestions(Duration patience) {
     this.patience = patience;
   }
 
@@ -57,7 +55,7 @@ final class DemoQuestions {
     RpcId id = RpcId.of("ask-" + asked.incrementAndGet());
     open.put(id, call); // before it is sent: the answer may be quick
     try {
-      out.request(id, method, params);
+      call.out().request(id, method, params);
       return switch (call.await(patience)) {
         case Mail.Answered(var response) -> Optional.of(response);
         case Mail.Cancelled _ -> Optional.empty();
@@ -69,9 +67,10 @@ final class DemoQuestions {
       };
     } finally {
       if (open.remove(id) != null) {
-        out.notify(
-            "notifications/cancelled",
-            JsonObject.of("requestId", id.value(), "reason", "the call that asks has ended"));
+        call.out()
+            .notify(
+                "notifications/cancelled",
+                JsonObject.of("requestId", id.value(), "reason", "the call that asks has ended"));
       }
     }
   }

@@ -20,18 +20,19 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntConsumer;
 
-/// A small MCP server over stdio, for the tour and for tests. Its tools ([DemoTools]) echo, add, take
-/// their time, take notes, ask the user back, and crash; besides, it has a bit of everything else
-/// that MCP knows ([DemoCatalogue]).
+/// A small MCP server, for the tour and for tests: what it is to one client. Its tools ([DemoTools])
+/// echo, add, take their time, take notes, ask the user back, and crash; besides, it has a bit of
+/// everything else that MCP knows ([DemoCatalogue]).
 ///
-/// One thread reads; each tool call has a virtual thread, so that a ping, a cancellation or an
-/// answer is heard meanwhile; one message at a time is written ([DemoOutput]). It ends when its
-/// input does.
+/// Messages come in by [#received], from any thread; each tool call has a virtual thread, so that a
+/// ping, a cancellation or an answer is heard meanwhile. [#run] serves a client over stdio,
+/// [DemoHttpServer] any number of them over HTTP.
 public final class DemoServer {
-  private static final List<String> REVISIONS =
+  static final List<String> REVISIONS =
       List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
   private static final JsonObject CAPABILITIES =
       JsonObject.of(
@@ -45,7 +46,7 @@ public final class DemoServer {
           JsonObject.EMPTY,
           "logging",
           JsonObject.EMPTY);
-  private static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
+  static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
   private static final int MOST_CALLS = 64;
   private static final Duration PATIENCE = Duration.ofMinutes(10); // with who is asked
   private static final Duration END = Duration.ofMillis(800);
@@ -57,15 +58,20 @@ public final class DemoServer {
   private final DemoQuestions questions;
   private final DemoTools tools;
   private final Map<RpcId, Running> running = new ConcurrentHashMap<>();
+  private boolean ended; // guarded by this
 
-  private DemoServer(OutputStream out, PrintStream err, IntConsumer halt) {
-    this.out = new DemoOutput(out);
-    this.questions = new DemoQuestions(this.out, PATIENCE);
+  /// @param out where is said what belongs to no call
+  /// @param cuts see [DemoTools]
+  /// @param halt what a crash does
+  DemoServer(DemoOutput out, PrintStream err, boolean cuts, IntConsumer halt) {
+    this.questions = new DemoQuestions(PATIENCE);
+    this.out = out;
     this.tools =
         new DemoTools(
-            this.out,
+            out,
             catalogue,
             questions,
+            cuts,
             exitCode -> {
               err.println(
                   "demo server: crashing with exit code " + exitCode + ", as it was told to");
@@ -74,7 +80,7 @@ public final class DemoServer {
             });
   }
 
-  /// Serves until `in` ends, then cancels the calls that still run and gives them time to leave,
+  /// Serves over stdio until `in` ends, then cancels the calls that still run and gives them time to leave,
   /// less than a second. An interrupt does not end it, but the end of `in` does.
   ///
   /// @return the exit code for the process: 0
@@ -86,11 +92,18 @@ public final class DemoServer {
   /// Like [#run(InputStream, OutputStream, PrintStream)], with another way to crash.
   static int run(InputStream in, OutputStream out, PrintStream err, IntConsumer halt)
       throws IOException {
-    var server = new DemoServer(out, err, halt);
+    var output = new DemoOutput(out);
+    var server = new DemoServer(output, err, false, halt);
     try {
       var lines = new BufferedInputStream(in);
       for (byte[] line; (line = readLine(lines)) != null; ) {
-        server.received(line);
+        try {
+          for (RpcMessage message : RpcCodec.decode(line, 0, line.length, LIMITS)) {
+            server.received(message, output);
+          }
+        } catch (JsonException e) {
+          output.fail(Optional.empty(), new RpcError(RpcError.PARSE_ERROR, e.getMessage()));
+        }
       }
     } finally {
       server.end();
@@ -113,42 +126,52 @@ public final class DemoServer {
     return line.toByteArray();
   }
 
-  /// A call that has its answer ready may still send it; one that cannot is interrupted.
-  private void end() {
+  /// Tells the calls that run that nobody wants their answers, and starts no more; never blocks.
+  ///
+  /// @return them
+  synchronized List<Thread> cancel() {
+    ended = true;
     running.values().forEach(one -> one.call().post(new DemoCall.Mail.Cancelled()));
+    return running.values().stream().map(Running::thread).toList();
+  }
+
+  /// Cancels the calls that run, and gives them less than a second to leave. A call that has its
+  /// answer ready may still send it; one that cannot is interrupted. Any thread, and as often as one
+  /// likes; an interrupt ends the waiting.
+  void end() {
     long end = System.nanoTime() + END.toNanos();
-    for (Running one : running.values()) {
+    for (Thread one : cancel()) {
       try {
-        one.thread().join(Duration.ofNanos(end - System.nanoTime()));
+        one.join(Duration.ofNanos(end - System.nanoTime()));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt(); // and wait no more
       }
-      one.thread().interrupt();
+      one.interrupt();
     }
   }
 
-  private void received(byte[] line) {
-    List<RpcMessage> messages;
-    try {
-      messages = RpcCodec.decode(line, 0, line.length, LIMITS);
-    } catch (JsonException e) {
-      out.fail(Optional.empty(), new RpcError(RpcError.PARSE_ERROR, e.getMessage()));
-      return;
-    }
-    for (RpcMessage message : messages) {
-      switch (message) {
-        case RpcMessage.Request request -> serve(request);
-        case RpcMessage.Notification(var method, var params) -> {
-          if (method.equals("notifications/cancelled")) {
-            cancel(params.get("requestId"));
-          }
+  /// The ids of the calls that run, in no order.
+  Set<RpcId> running() {
+    return Set.copyOf(running.keySet());
+  }
+
+  /// Takes a message from the client. All is said before it returns but what a call says, which ends
+  /// by [DemoOutput#end], and a crash, which says nothing.
+  ///
+  /// @param reply where the message is answered, if it asks for an answer
+  void received(RpcMessage message, DemoOutput reply) {
+    switch (message) {
+      case RpcMessage.Request request -> serve(request, reply);
+      case RpcMessage.Notification(var method, var params) -> {
+        if (method.equals("notifications/cancelled")) {
+          cancel(params.get("requestId"));
         }
-        case RpcMessage.Response response -> questions.answered(response); // or it is dropped
-        case RpcMessage.Malformed(var answered, var asked, var problem) -> {
-          var error = new RpcError(RpcError.INVALID_REQUEST, problem);
-          if (!questions.answered(new RpcMessage.Failure(answered, error))) {
-            out.fail(asked, error);
-          }
+      }
+      case RpcMessage.Response response -> questions.answered(response); // or it is dropped
+      case RpcMessage.Malformed(var answered, var asked, var problem) -> {
+        var error = new RpcError(RpcError.INVALID_REQUEST, problem);
+        if (!questions.answered(new RpcMessage.Failure(answered, error))) {
+          reply.fail(asked, error);
         }
       }
     }
@@ -163,18 +186,18 @@ public final class DemoServer {
     }
   }
 
-  private void serve(RpcMessage.Request request) {
+  private void serve(RpcMessage.Request request, DemoOutput reply) {
     try {
       if (request.method().equals("tools/call")) {
-        startCall(request.id(), new DemoCall(request.params()));
+        startCall(request.id(), new DemoCall(request.params(), reply));
       } else {
-        out.answer(request.id(), result(request.method(), request.params()));
+        reply.answer(request.id(), result(request.method(), request.params()));
       }
     } catch (JsonException e) {
       var error = new RpcError(RpcError.INVALID_PARAMS, e.getMessage());
-      out.fail(Optional.of(request.id()), error);
+      reply.fail(Optional.of(request.id()), error);
     } catch (DemoRefusal e) {
-      out.fail(Optional.of(request.id()), e.error());
+      reply.fail(Optional.of(request.id()), e.error());
     }
   }
 
@@ -220,27 +243,42 @@ public final class DemoServer {
     if (!tools.has(call.tool())) {
       throw new JsonException("there is no tool " + call.tool());
     }
-    if (running.size() >= MOST_CALLS) {
-      throw new DemoRefusal(RpcError.INTERNAL_ERROR, "more than " + MOST_CALLS + " calls at once");
-    }
-    Thread thread = Thread.ofVirtual().name("call " + id).unstarted(() -> run(id, call));
-    if (running.putIfAbsent(id, new Running(call, thread)) != null) {
-      throw new DemoRefusal(RpcError.INVALID_REQUEST, "a call with id " + id + " is running");
-    }
     if (call.tool().equals(DemoTools.CRASH)) {
       run(id, call); // not in a thread: a JVM halts 300 ms later if one is in a read
     } else {
-      thread.start();
+      startThread(id, call);
     }
+  }
+
+  private synchronized void startThread(RpcId id, DemoCall call) throws DemoRefusal {
+    if (ended) { // or it would not be among those that are told so
+      throw new DemoRefusal(RpcError.INTERNAL_ERROR, "the server is ending");
+    }
+    if (running.size() >= MOST_CALLS) {
+      throw new DemoRefusal(RpcError.INTERNAL_ERROR, "more than " + MOST_CALLS + " calls at once");
+    }
+    Thread thread =
+        Thread.ofVirtual()
+            .name("call " + id)
+            .unstarted(() -> {
+              try {
+                run(id, call);
+              } finally {
+                running.remove(id);
+                call.out().end();
+              }
+            });
+    if (running.putIfAbsent(id, new Running(call, thread)) != null) {
+      throw new DemoRefusal(RpcError.INVALID_REQUEST, "a call with id " + id + " is running");
+    }
+    thread.start();
   }
 
   private void run(RpcId id, DemoCall call) {
     try {
-      tools.call(call).ifPresent(result -> out.answer(id, result));
+      tools.call(call).ifPresent(result -> call.out().answer(id, result));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server ends, and nobody waits for the answer
-    } finally {
-      running.remove(id);
     }
   }
 }

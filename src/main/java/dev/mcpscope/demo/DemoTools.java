@@ -17,6 +17,8 @@ import java.util.function.IntConsumer;
 final class DemoTools {
   static final String CRASH = "crash";
 
+  private static final String CUT = "cut";
+
   private static final String SECOND_PAGE = "page-2";
   private static final int FIRST_PAGE_SIZE = 2;
   private static final int MOST_DIGITS = 1_000; // 1e999999999 is a short text and a long number
@@ -35,58 +37,74 @@ final class DemoTools {
   private final DemoQuestions questions;
   private final IntConsumer crash;
 
-  private final List<Tool> tools =
-      List.of(
-          tool(
-              "echo",
-              "Answers what it is given",
-              schema(JsonObject.of("message", type("string")), "message"),
-              this::echo),
-          tool(
-              "add",
-              "Adds two numbers, exactly",
-              schema(JsonObject.of("a", type("number"), "b", type("number")), "a", "b"),
-              schema(JsonObject.of("sum", type("number")), "sum"),
-              this::add),
-          tool(
-              "slow",
-              "Takes its time, and reports progress: 5 steps of 200 ms unless told otherwise",
-              schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
-              this::slow),
-          tool(
-              "note",
-              "Takes a note: resource " + DemoCatalogue.NOTES,
-              schema(
-                  JsonObject.of(
-                      "text", type("string").with("maxLength", DemoCatalogue.LONGEST_NOTE)),
-                  "text"),
-              this::note),
-          tool(
-              "ask",
-              "Asks the user, by a form that the client shows, and answers what was said",
-              schema(JsonObject.of("question", type("string")), "question"),
-              schema(
-                  JsonObject.of(
-                      "action",
-                      type("string").with("enum", List.of("accept", "decline", "cancel")),
-                      "content",
-                      schema(
-                          JsonObject.of("answer", type("string"), "sure", type("boolean")),
-                          "answer")),
-                  "action"),
-              this::ask),
-          tool(
-              CRASH,
-              "Ends the server's process in the middle of the call, with exit code 1 by default",
-              schema(JsonObject.of("exitCode", type("integer"))),
-              this::crash));
+  private final List<Tool> tools;
 
+  private List<Tool> all() {
+    return List.of(
+        tool(
+            "echo",
+            "Answers what it is given",
+            schema(JsonObject.of("message", type("string")), "message"),
+            this::echo),
+        tool(
+            "add",
+            "Adds two numbers, exactly",
+            schema(JsonObject.of("a", type("number"), "b", type("number")), "a", "b"),
+            schema(JsonObject.of("sum", type("number")), "sum"),
+            this::add),
+        tool(
+            "slow",
+            "Takes its time, and reports progress: 5 steps of 200 ms unless told otherwise",
+            schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
+            this::slow),
+        tool(
+            "note",
+            "Takes a note: resource " + DemoCatalogue.NOTES,
+            schema(
+                JsonObject.of("text", type("string").with("maxLength", DemoCatalogue.LONGEST_NOTE)),
+                "text"),
+            this::note),
+        tool(
+            "ask",
+            "Asks the user, by a form that the client shows, and answers what was said",
+            schema(JsonObject.of("question", type("string")), "question"),
+            schema(
+                JsonObject.of(
+                    "action",
+                    type("string").with("enum", List.of("accept", "decline", "cancel")),
+                    "content",
+                    schema(
+                        JsonObject.of("answer", type("string"), "sure", type("boolean")),
+                        "answer")),
+                "action"),
+            this::ask),
+        tool(
+            CUT,
+            "Closes the stream of the call, and answers when the client has come back for it",
+            schema(JsonObject.of("afterMs", type("integer"))),
+            this::cut),
+        tool(
+            CRASH,
+            "Ends the server's process in the middle of the call, with exit code 1 by default",
+            schema(JsonObject.of("exitCode", type("integer"))),
+            this::crash));
+  }
+
+  /// @param out where is said what belongs to no call
+  /// @param cuts whether a call can be cut off from its client, and be found again: then there is a
+  ///     tool that does it
   /// @param crash ends the process with an exit code, or returns if there is none to end
-  DemoTools(DemoOutput out, DemoCatalogue catalogue, DemoQuestions questions, IntConsumer crash) {
+  DemoTools(
+      DemoOutput out,
+      DemoCatalogue catalogue,
+      DemoQuestions questions,
+      boolean cuts,
+      IntConsumer crash) {
     this.out = out;
     this.catalogue = catalogue;
     this.questions = questions;
     this.crash = crash;
+    this.tools = all().stream().filter(tool -> cuts || !tool.name().equals(CUT)).toList();
   }
 
   /// Answers `tools/list`: two pages, because there are servers that have more than one.
@@ -114,7 +132,7 @@ final class DemoTools {
   /// @param call of a tool that there is
   /// @return the result, or empty if nobody wants it any more
   Optional<JsonObject> call(DemoCall call) throws InterruptedException {
-    out.log(call.tool().equals(CRASH) ? "error" : "info", call.tool() + " was called");
+    call.out().log(call.tool().equals(CRASH) ? "error" : "info", call.tool() + " was called");
     Tool tool = tools.stream().filter(t -> t.name().equals(call.tool())).findAny().orElseThrow();
     try {
       return tool.body().call(call);
@@ -144,7 +162,7 @@ final class DemoTools {
         JsonValue token = call.progressToken().get();
         JsonObject progress = JsonObject.of("progressToken", token, "progress", done);
         progress = progress.with("total", steps).with("message", "step " + done + " of " + steps);
-        out.notify("notifications/progress", progress);
+        call.out().notify("notifications/progress", progress);
       }
     }
     return Optional.of(text("done in " + steps + " steps"));
@@ -209,6 +227,14 @@ final class DemoTools {
       case "cancel" -> text("cancelled").with("structuredContent", structured);
       default -> throw new JsonException("unknown action " + action);
     };
+  }
+
+  private Optional<JsonObject> cut(DemoCall call) throws JsonException, InterruptedException {
+    Duration after = Duration.ofMillis(bounded(call.arguments(), "afterMs", 0, 0, 60_000));
+    call.out().cut();
+    return call.await(after) == null
+        ? Optional.of(text("you have come back"))
+        : Optional.empty(); // it has asked nothing: this can only be a cancellation
   }
 
   private Optional<JsonObject> crash(DemoCall call) throws JsonException {

@@ -120,8 +120,8 @@ class DemoServerAskTest extends RunningDemoServer {
   @Test
   void timeThatRunsOutWithdrawsTheQuestion() throws Exception {
     var said = new ByteArrayOutputStream();
-    var questions = new DemoQuestions(new DemoOutput(said), Duration.ZERO);
-    var call = new DemoCall(JsonObject.of("name", "ask"));
+    var questions = new DemoQuestions(Duration.ZERO);
+    var call = new DemoCall(JsonObject.of("name", "ask"), new DemoOutput(said));
     var response = questions.ask(call, "elicitation/create", JsonObject.EMPTY);
     assertThat(response.orElseThrow().toString()).contains("no answer within 0 s");
     assertThat(questions.answered(response.orElseThrow())).isFalse();
