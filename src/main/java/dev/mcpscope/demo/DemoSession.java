@@ -1,0 +1,158 @@
+package dev.mcpscope.demo;
+
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.rpc.RpcId;
+import dev.mcpscope.rpc.RpcMessage;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/// What the demo server over HTTP has of one client: a server of its own, as a process would be over
+/// stdio, and streams of events. Any thread may use it.
+final class DemoSession {
+  private static final String FIRST_WITH_PRIMING = "2025-11-25";
+  private static final int MOST_ENDED = 16; // streams that have ended and can still be resumed
+
+  private final String id;
+  private final boolean resumable;
+  private final Runnable changed;
+  private final Consumer<DemoSession> crashed;
+  private final DemoOutput out;
+  private final DemoServer server;
+
+  // guarded by this
+  private final Map<String, DemoStream> streams = new LinkedHashMap<>();
+  private DemoStream standalone;
+  private boolean primes;
+  private boolean broken;
+  private long posts;
+
+  /// @param resumable whether its streams can be resumed
+  /// @param changed told, by any thread, when a call or a stream ends
+  /// @param crashed told when it has crashed, which breaks its streams
+  DemoSession(
+      String id,
+      boolean resumable,
+      PrintStream err,
+      Runnable changed,
+      Consumer<DemoSession> crashed) {
+    this.id = id;
+    this.resumable = resumable;
+    this.changed = changed;
+    this.crashed = crashed;
+    this.out = new DemoOutput(message -> standalone().send(message));
+    this.server = new DemoServer(out, err, resumable, _ -> crash());
+  }
+
+  String id() {
+    return id;
+  }
+
+  /// The ids of the calls that run.
+  Set<RpcId> running() {
+    return server.running();
+  }
+
+  /// Takes a message that is no call of a tool.
+  ///
+  /// @return the answer, if it asks for one
+  Optional<RpcMessage> received(RpcMessage message) {
+    var answers = new ArrayList<RpcMessage>(1);
+    server.received(message, out.at(answers::add));
+    return answers.stream().findFirst();
+  }
+
+  /// Takes the request `initialize`, and does from now on as the revision demands.
+  RpcMessage initialized(RpcMessage.Request request) {
+    RpcMessage answer = received(request).orElseThrow();
+    if (answer instanceof RpcMessage.Result(_, JsonObject result)
+        && result.get("protocolVersion") instanceof JsonString(var revision)) {
+      synchronized (this) {
+        primes = revision.compareTo(FIRST_WITH_PRIMING) >= 0;
+      }
+    }
+    return answer;
+  }
+
+  /// Takes a call of a tool, and returns the stream of what it says.
+  DemoStream called(RpcMessage.Request request) {
+    DemoStream stream = open();
+    server.received(request, out.at(stream));
+    changed.run();
+    return stream;
+  }
+
+  private synchronized DemoStream open() {
+    var stream = new DemoStream("post" + ++posts, resuming(), changed);
+    if (broken) {
+      stream.crash();
+    }
+    streams.put(stream.name(), stream);
+    long over = streams.values().stream().filter(DemoStream::isOver).count();
+    Iterator<DemoStream> oldest = streams.values().iterator();
+    while (over > MOST_ENDED && oldest.hasNext()) {
+      if (oldest.next().isOver()) {
+        oldest.remove();
+        over--;
+      }
+    }
+    return stream;
+  }
+
+  /// The stream of what belongs to no call.
+  synchronized DemoStream standalone() {
+    if (standalone == null) { // not before the revision is known
+      standalone = new DemoStream("get", resuming(), changed);
+    }
+    return standalone;
+  }
+
+  private DemoStream.Resuming resuming() {
+    if (!resumable) {
+      return DemoStream.Resuming.NEVER;
+    }
+    return primes ? DemoStream.Resuming.PRIMED : DemoStream.Resuming.BY_IDS;
+  }
+
+  /// Returns the stream that a client wants to see on, if it is still known.
+  synchronized Optional<DemoStream> stream(DemoStream.Position position) {
+    DemoStream stream =
+        position.stream().equals("get") ? standalone() : streams.get(position.stream());
+    return Optional.ofNullable(stream).filter(known -> known.hasReached(position.last()));
+  }
+
+  /// Tells the calls that run that nobody wants their answers; never blocks.
+  void cancel() {
+    server.cancel();
+  }
+
+  /// Ends the calls that run, then the streams. Blocks while calls leave, less than a second; an
+  /// interrupt ends the waiting.
+  void end() {
+    server.end();
+    all().forEach(DemoStream::end);
+  }
+
+  /// Like the crash of a process: no answer, no end of a stream, and nothing is known of it any more.
+  private void crash() {
+    synchronized (this) {
+      broken = true;
+    }
+    all().forEach(DemoStream::crash);
+    server.cancel();
+    crashed.accept(this);
+  }
+
+  private synchronized List<DemoStream> all() {
+    var all = new ArrayList<>(streams.values());
+    all.add(standalone());
+    return all;
+  }
+}
