@@ -1,6 +1,7 @@
 package dev.mcpscope;
 
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.demo.DemoHttpServer;
 import dev.mcpscope.demo.DemoServer;
 import dev.mcpscope.demo.Tour;
 import dev.mcpscope.front.Front;
@@ -45,6 +46,8 @@ public final class CommandLine {
             --allow-origin LIST pages of other origins that may call it: scheme://host:port
         demo          a guided tour with its own servers; exits 0 if nothing is left of them
         demo-server   the tour's MCP server alone, on stdin and stdout
+            --http N            over HTTP instead, at http://127.0.0.1:N/mcp; 0 takes a free port;
+                                it prints one line on stdout when it is ready
 
         --help, --version
 
@@ -112,10 +115,7 @@ public final class CommandLine {
         options(rest, List.of());
         yield Tour.run(System.out);
       }
-      case "demo-server" -> {
-        options(rest, List.of());
-        yield DemoServer.run(System.in, System.out, System.err);
-      }
+      case "demo-server" -> demoServer(options(rest, List.of("--http")));
       default -> throw new UsageException("there is no verb " + verb + suggestion(verb, VERBS));
     };
   }
@@ -207,6 +207,27 @@ public final class CommandLine {
     return 0;
   }
 
+  private static int demoServer(Map<String, String> options)
+      throws UsageException, IOException, InterruptedException {
+    if (!options.containsKey("--http")) {
+      return DemoServer.run(System.in, System.out, System.err);
+    }
+    int port = number("--http", options.get("--http"));
+    if (port < 0 || port > 65_535) {
+      throw new UsageException("--http must be 0 to 65535, is " + port);
+    }
+    DemoHttpServer server = DemoHttpServer.open(port, System.err);
+    Runnable end =
+        () -> {
+          server.close();
+          Runtime.getRuntime().halt(0); // see shutDown
+        };
+    Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("shutdown").unstarted(end));
+    System.out.println("demo-server ready " + server.uri());
+    new CountDownLatch(1).await(); // as in serve
+    return 0;
+  }
+
   private static ServersFile servers(String file) throws IOException {
     if (file == null) {
       return new ServersFile(Map.of(), List.of());
@@ -267,12 +288,7 @@ public final class CommandLine {
   }
 
   private static Front.Options frontOptions(Map<String, String> options) throws UsageException {
-    int port;
-    try {
-      port = Integer.parseInt(options.getOrDefault("--port", "8484"));
-    } catch (NumberFormatException e) {
-      throw new UsageException("--port must be a number, is " + options.get("--port"));
-    }
+    int port = number("--port", options.getOrDefault("--port", "8484"));
     List<String> allow = list(options.getOrDefault("--allow", "npx,uvx"));
     if (allow.equals(List.of("none"))) {
       allow = List.of();
@@ -292,6 +308,14 @@ public final class CommandLine {
           .withAllowOrigins(list(options.getOrDefault("--allow-origin", "")));
     } catch (IllegalArgumentException e) {
       throw new UsageException(e.getMessage());
+    }
+  }
+
+  private static int number(String option, String text) throws UsageException {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      throw new UsageException(option + " must be a number, is " + text);
     }
   }
 

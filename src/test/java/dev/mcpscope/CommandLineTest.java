@@ -172,7 +172,7 @@ class CommandLineTest {
         assertThat(program.rest())
             .contains(
                 "Usage:", "serve", "--port N", "--host ADDRESS", "--allow LIST", "demo-server")
-            .contains("--servers FILE", "--allow-host LIST", "--allow-origin LIST")
+            .contains("--servers FILE", "--allow-host LIST", "--allow-origin LIST", "--http N")
             .contains("MCP_SCOPE_TOKEN")
             .endsWith("\n\n" + Settings.help());
         assertThat(program.process.exitValue()).isZero();
@@ -201,6 +201,11 @@ class CommandLineTest {
         "xyzzy              | there is no verb xyzzy",
         "--prot 1           | unknown option --prot; did you mean --port?",
         "demo --port 1      | unknown option --port",
+        "demo --http 1      | unknown option --http",
+        "demo-server --port 1 | unknown option --port",
+        "demo-server --http | --http needs a value",
+        "demo-server --http=many | --http must be a number, is many",
+        "demo-server --http 65536 | --http must be 0 to 65535, is 65536",
         "serve now          | unexpected argument now",
         "--port             | --port needs a value",
         "--port --host x    | --port needs a value",
@@ -323,6 +328,44 @@ class CommandLineTest {
             .contains("closed s/demo: ", "closed s/stubborn: ", "closed s/silent: ")
             .containsPattern("closed s/stubborn: .*\"outcome\":\"killed\"")
             .containsPattern("\nmcp-scope ended in \\d+ ms, nothing left\n$");
+      }
+    });
+  }
+
+  @Test
+  void demoServerOverHttpServesUntilItIsTerminatedAndTellsItsClientsTheEnd() throws Exception {
+    NothingLeft.after(() -> {
+      try (var program = new Program(Map.of(), "demo-server", "--http", "0");
+          var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+        String ready = program.out.readLine();
+        assertThat(ready)
+            .as(program.err())
+            .matches("demo-server ready http://127\\.0\\.0\\.1:\\d+/mcp");
+        var uri = URI.create(ready.replace("demo-server ready ", ""));
+        var initialize =
+            HttpRequest.newBuilder(uri)
+                .header("Content-Type", "application/json")
+                .header("Accept", "application/json, text/event-stream")
+                .POST(
+                    BodyPublishers.ofString(
+                        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\","
+                            + "\"params\":{\"protocolVersion\":\"2025-11-25\"}}"))
+                .build();
+        var answer = http.send(initialize, BodyHandlers.ofString());
+        assertThat(answer.statusCode()).isEqualTo(200);
+        String session = answer.headers().firstValue("MCP-Session-Id").orElseThrow();
+        var stream =
+            http.send(
+                HttpRequest.newBuilder(uri)
+                    .header("Accept", "text/event-stream")
+                    .header("MCP-Session-Id", session)
+                    .build(),
+                BodyHandlers.ofLines());
+        assertThat(stream.statusCode()).isEqualTo(200);
+
+        program.terminate();
+        assertThat(stream.body()).containsExactly("id: get-0.1", "data: ", "");
+        assertThat(program.err()).isEmpty();
       }
     });
   }
