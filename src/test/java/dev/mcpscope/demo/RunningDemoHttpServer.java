@@ -179,7 +179,7 @@ abstract class RunningDemoHttpServer {
 
     /// What it says, in a word.
     String word() {
-      if (data.isEmpty() || data.get().isEmpty()) {
+      if (data.orElse("").isEmpty()) {
         return retry.isPresent() ? "retry" : "priming";
       }
       return message().has("method")
@@ -188,7 +188,7 @@ abstract class RunningDemoHttpServer {
     }
   }
 
-  /// A stream of events, as it is read.
+  /// A stream of events, as it is read. A comment is read as if it were the end, once.
   static final class Events implements AutoCloseable {
     private final BufferedReader in;
     final List<String> comments = new ArrayList<>();
