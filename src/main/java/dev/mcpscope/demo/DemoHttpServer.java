@@ -221,7 +221,10 @@ public final class DemoHttpServer implements AutoCloseable {
     count(1, 0);
     try {
       new DemoExchange(exchange, this, options).serve();
-    } catch (InterruptedException | RuntimeException | Error e) {
+    } catch (InterruptedException e) {
+      throw new IOException("not answered", e);
+    } catch (RuntimeException | Error e) {
+      err.println("demo server: a request has failed: " + e);
       throw new IOException("not answered", e);
     } finally {
       count(-1, 0);

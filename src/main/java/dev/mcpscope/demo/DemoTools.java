@@ -85,7 +85,8 @@ final class DemoTools {
             this::cut),
         tool(
             CRASH,
-            "Ends the server's process in the middle of the call, with exit code 1 by default",
+            "Crashes in the middle of the call: ends the server's process, with exit code 1 by"
+                + " default, or over HTTP the session",
             schema(JsonObject.of("exitCode", type("integer"))),
             this::crash));
   }

@@ -310,20 +310,23 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
   }
 
   @Test
-  void aClientThatDoesNotReadIsCutOffByClose() throws Exception {
+  void aClientThatDoesNotReadHoldsNoCallAndIsCutOffByClose() throws Exception {
     Client client = client();
-    for (int i = 0; i < 100; i++) {
-      client.call(i, "note", "text", "\ud83d\ude00".repeat(1_000)).rest();
-    }
-    String read = message(1, "resources/read", NOTES).toString();
-    String request =
+    JsonObject meta = JsonObject.of("progressToken", "x".repeat(20_000)); // 1,000 times in all
+    JsonObject arguments = JsonObject.of("steps", 1_000, "stepMs", 0);
+    JsonObject slow = JsonObject.of("name", "slow", "arguments", arguments, "_meta", meta);
+    String body = message(1, "tools/call", slow).toString();
+    String head =
         "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nAccept: %s\r\n"
-            + "MCP-Session-Id: %s\r\nContent-Length: %s\r\n\r\n%s";
-    request = request.formatted(BOTH, client.session, read.length(), read);
+            + "MCP-Session-Id: %s\r\nContent-Length: %s\r\n\r\n";
+    head = head.formatted(BOTH, client.session, body.length());
     try (Socket deaf = new Socket("127.0.0.1", server.port())) {
-      deaf.getOutputStream().write(request.repeat(50).getBytes(UTF_8)); // 20 MB of answers
-      assertThat(deaf.getInputStream().read()).isEqualTo('H'); // the first of them has begun
-      assertThat(closing()).isLessThan(SECOND.multipliedBy(4));
+      deaf.getOutputStream().write((head + body).getBytes(UTF_8));
+      assertThat(deaf.getInputStream().read()).isEqualTo('H'); // the call is known by now
+      assertThat(server.await(() -> server.calls().isEmpty(), SECOND.multipliedBy(10))).isTrue();
+      assertThat(server.streams()).isEqualTo(1);
+      assertThat(closing()).isBetween(SECOND.multipliedBy(9).dividedBy(10), SECOND.multipliedBy(4));
+      assertThat(server.streams()).isZero();
     }
   }
 
