@@ -58,6 +58,7 @@ abstract class RunningDemoHttpServer {
   @AfterEach
   void closeEndsEverything() {
     server.close();
+    http.shutdownNow(); // what a test that has failed still reads
     http.close();
     nothingLeft.close();
   }
