@@ -113,8 +113,9 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     Client client = client();
     client.request(1, "resources/subscribe", NOTES);
     Events older = client.get();
+    assertThat(older.next().id()).contains("get-0.1");
     try (Events newer = client.get()) {
-      assertThat(words(older.rest())).containsExactly("priming");
+      assertThat(older.rest()).isEmpty();
       assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
       assertThat(newer.next().id()).contains("get-0.2");
       client.call(2, "note", "text", "a").rest();
@@ -152,7 +153,6 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     Event first = dropped.next();
     dropped.close();
     assertThat(server.await(() -> server.streams() == 0, SECOND.multipliedBy(5))).isTrue();
-    assertThat(server.calls()).containsExactly("1");
     client.call(2, "note", "text", "is told on another stream").rest();
     List<Event> rest = client.resume(first.id().orElseThrow()).rest();
     assertThat(words(rest).subList(0, 39)).containsOnly("progress");
@@ -186,7 +186,7 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     assertThat(words(cut)).containsExactly("priming", "message", "retry");
     assertThat(server.calls()).containsExactly("1");
     Events resumed = client.resume(cut.getLast().id().orElseThrow());
-    assertThat(server.streams()).isEqualTo(1);
+    assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
     client.tell(notification("notifications/cancelled", JsonObject.of("requestId", 1)));
     assertThat(resumed.rest()).isEmpty();
     cut = client.call(2, "cut", "afterMs", 100).rest();
