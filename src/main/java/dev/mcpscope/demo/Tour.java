@@ -76,21 +76,25 @@ public final class Tour {
     oldBug();
 
     Inventory before = Inventory.take();
-    try (var host = McpHost.open(HostOptions.defaults(), new HostListener() {});
+    try (var remote = DemoHttpServer.open(0, System.err);
+        var host = McpHost.open(HostOptions.defaults(), new HostListener() {});
         var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       token = UUID.randomUUID().toString();
       var options = new Front.Options("127.0.0.1", 0, token, List.of(java()), System.getenv());
       try (var opened = Front.open(options, host)) {
         front = opened.uri();
         http = client;
-        connected();
+        connected(remote);
+        crashed();
+        overHttp(remote);
+        replaced();
         host.end(); // the last chapter says what this has done
       }
     }
-    chapter("6. The server asks back, through the library");
+    chapter("7. The server asks back, through the library");
     asked();
 
-    chapter("7. Before and after");
+    chapter("8. Before and after");
     nothingLeft(before);
   }
 
@@ -106,20 +110,35 @@ public final class Tour {
         "So here a connection IS such a block: one thread enters it, waits for mail, and leaves it.");
   }
 
-  private void connected() throws IOException, InterruptedException, ExecutionException {
-    chapter("2. Connect a server, through the HTTP front at " + front);
+  private void connected(DemoHttpServer remote)
+      throws IOException, InterruptedException, ExecutionException {
+    chapter("2. Connect two servers, through the HTTP front at " + front);
     JsonObject mcp = ok(post("/mcp", connect("demo"))).object("mcp");
     long pid = onlyChild();
     say("POST /mcp has started process " + pid + ", a real MCP server over stdio:");
     say("    " + mcp.get("serverInfo") + ", protocol " + mcp.get("protocolVersion"));
     say("    tools: " + names(mcp.array("tools")));
-    JsonObject sum = ok(post("/mcp/call", call("demo", "add", Map.of("a", 2, "b", 40))));
-    say("POST /mcp/call add {a: 2, b: 40}  ->  " + text(sum));
-    claim(text(sum).equals("42"), "that is right");
+    mcp = ok(post("/mcp", connect("remote", remote.uri()))).object("mcp");
+    say("POST /mcp has connected " + mcp.get("url") + ", the same one over streamable HTTP:");
+    say("    tools: " + names(mcp.array("tools")));
+    claim(
+        remote.await(
+            () -> remote.sessions().size() == 1 && remote.streams() == 1, Duration.ofSeconds(1)),
+        "that server knows of one session, and of one stream to tell it things");
+    add("demo");
+    add("remote");
 
     chapter("3. A call with progress, and what the JVM says is alive meanwhile");
     slow();
+  }
 
+  private void add(String name) throws IOException, InterruptedException, ExecutionException {
+    JsonObject sum = ok(post("/mcp/call", call(name, "add", Map.of("a", 2, "b", 40))));
+    say("POST /mcp/call add {a: 2, b: 40} of " + name + "  ->  " + text(sum));
+    claim(text(sum).equals("42"), "that is right");
+  }
+
+  private void crashed() throws IOException, InterruptedException, ExecutionException {
     chapter("4. The server crashes in the middle of a call");
     long began = System.nanoTime();
     HttpResponse<String> crash =
@@ -129,13 +148,35 @@ public final class Tour {
     claim(
         crash.statusCode() == 502 && crash.body().contains("exited with code 3"),
         "the caller was told the cause at once: exit code and stderr, no time-out");
-    JsonObject report =
-        ok(request("DELETE", "/mcp", JsonObject.of("sessionId", SESSION, "name", "demo")))
-            .object("report");
-    say("DELETE /mcp  ->  " + summary(report));
+    say("DELETE /mcp  ->  " + summary(disconnect("demo")));
     claim(children().isEmpty(), "no process is left");
+  }
 
-    chapter("5. One name, connected twice at the same time");
+  private void overHttp(DemoHttpServer remote)
+      throws IOException, InterruptedException, ExecutionException {
+    chapter("5. Over HTTP: a stream that is cut, a server that forgets");
+    JsonObject cut = ok(post("/mcp/call", call("remote", "cut", Map.of())));
+    say("POST /mcp/call cut  ->  " + text(cut));
+    claim(
+        text(cut).contains("come back"), "its stream was cut, and gone on with where it had ended");
+    String forgotten = remote.sessions().getFirst();
+    HttpResponse<String> crash = send(post("/mcp/call", call("remote", "crash", Map.of()))).get();
+    say("POST /mcp/call crash  ->  " + crash.statusCode() + ":");
+    say("    " + json(crash).string("detail"));
+    claim(crash.statusCode() == 502, "the call is not repeated: it may have run");
+    add("remote");
+    claim(
+        !remote.sessions().contains(forgotten) && remote.sessions().size() == 1,
+        "in a new session: the server had forgotten the one before");
+    say("DELETE /mcp  ->  " + summary(disconnect("remote")));
+    claim(
+        remote.await(
+            () -> remote.sessions().isEmpty() && remote.streams() == 0, Duration.ofSeconds(1)),
+        "the server knows of no session and of no stream any more");
+  }
+
+  private void replaced() throws IOException, InterruptedException, ExecutionException {
+    chapter("6. One name, connected twice at the same time");
     var one = send(post("/mcp", connect("twice")));
     var two = send(post("/mcp", connect("twice")));
     List<Integer> statuses =
@@ -144,10 +185,13 @@ public final class Tour {
     say("    (409: replaced by a newer connect; 200 twice if the first was already connected)");
     JsonArray rows = ok(request("GET", "/mcp?sessionId=" + SESSION, null)).array("connections");
     claim(rows.size() == 1 && children().size() == 1, "one connection, one process");
-    JsonObject ended =
-        ok(request("DELETE", "/mcp", JsonObject.of("sessionId", SESSION, "name", "twice")))
-            .object("report");
-    say("DELETE /mcp  ->  " + summary(ended));
+    say("DELETE /mcp  ->  " + summary(disconnect("twice")));
+  }
+
+  private JsonObject disconnect(String name)
+      throws IOException, InterruptedException, ExecutionException {
+    JsonObject body = JsonObject.of("sessionId", SESSION, "name", name);
+    return ok(request("DELETE", "/mcp", body)).object("report");
   }
 
   /// The front streams what comes of the call; with its first progress the JVM is asked for a dump.
@@ -155,6 +199,7 @@ public final class Tour {
     HttpRequest call = post("/mcp/call", call("demo", "slow", Map.of("steps", 4, "stepMs", 150)));
     HttpRequest streamed =
         HttpRequest.newBuilder(call, (_, _) -> true).header("Accept", "text/event-stream").build();
+    var other = send(post("/mcp/call", call("remote", "slow", Map.of("steps", 8, "stepMs", 150))));
     String tree = "no progress came";
     boolean first = true;
     try (Stream<String> lines = http.sendAsync(streamed, BodyHandlers.ofLines()).get().body()) {
@@ -170,8 +215,13 @@ public final class Tour {
         "The JVM's own thread dump, in the middle of it (jcmd PID Thread.dump_to_file shows the same):");
     tree.lines().forEach(line -> say("    " + line));
     claim(
-        tree.contains("connection/" + SESSION + "/demo#1"),
-        "the connection is a scope in its session's scope, in the host's");
+        tree.contains("connection/" + SESSION + "/demo#1")
+            && tree.contains("connection/" + SESSION + "/remote#2"),
+        "each connection is a scope in its session's scope, in the host's");
+    claim(
+        tree.contains("remote#2 http post tools/call"),
+        "and a call over HTTP is a subtask of its connection, while it is on the wire");
+    claim(other.get().statusCode() == 200, "that call is done by now, too");
   }
 
   /// Without front and host: this thread calls, the server asks back, and a guest of the connection
@@ -243,6 +293,11 @@ public final class Tour {
             .collect(Collectors.joining(" "));
     return JsonObject.of(
         "sessionId", SESSION, "name", name, "clientType", "stdio", "fullCommand", command);
+  }
+
+  private static JsonObject connect(String name, URI url) {
+    return JsonObject.of(
+        "sessionId", SESSION, "name", name, "clientType", "streamable-http", "url", url.toString());
   }
 
   private static JsonObject call(String name, String tool, Map<String, ?> arguments) {
@@ -324,7 +379,9 @@ public final class Tour {
         + ", exit code "
         + report.get("exitCode")
         + ", survivors "
-        + report.get("survivors");
+        + report.get("survivors")
+        + ", failures "
+        + report.get("failures");
   }
 
   // How it reads.
