@@ -25,7 +25,7 @@ import java.util.function.Consumer;
 /// closes the socket. A request's body that was read to its end leaves the socket to the pool; one
 /// that was not takes it along.
 final class Fetch implements AutoCloseable {
-  private static final int CHUNK = 8 * 1024;
+  private static final int CHUNK = 2 * 1024; // each open stream holds one
 
   private final Consumer<Fetch> ended;
   private final CountDownLatch cancelled = new CountDownLatch(1);

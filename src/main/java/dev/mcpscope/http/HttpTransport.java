@@ -387,7 +387,7 @@ public final class HttpTransport implements Transport {
     scope.fork(
         exchange.name(),
         () -> exchange.run(now),
-        failure -> new Mail.Ended(Optional.of(exchange), failure));
+        failure -> failure == null ? null : new Mail.Ended(Optional.of(exchange), failure));
   }
 
   /// Lets go what was held back.

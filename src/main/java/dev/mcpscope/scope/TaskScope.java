@@ -111,7 +111,7 @@ public final class TaskScope<M> implements AutoCloseable {
   /// @param task the last word of its thread's name, after the scope's
   /// @param body what it does
   /// @param ended makes the message that is posted when the subtask has ended, from the throwable
-  ///     it ended with, or from null when it returned
+  ///     it ended with, or from null when it returned; null for none, where the owner does not care
   public void fork(String task, Task body, Function<Throwable, ? extends M> ended) {
     start(Thread.ofVirtual().name(name + " " + task).factory(), body, ended);
   }
@@ -132,7 +132,10 @@ public final class TaskScope<M> implements AutoCloseable {
       } catch (Throwable t) { // an Error takes the same road: the owner has to know
         failure = t;
       }
-      mailbox.post(ended.apply(failure));
+      M message = ended.apply(failure);
+      if (message != null) {
+        mailbox.post(message);
+      }
       return null;
     });
   }
