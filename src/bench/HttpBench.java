@@ -33,6 +33,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// What connections over HTTP cost: many of them with an open stream, calls one after the other and
 /// at once, connects and closes.
@@ -182,16 +183,16 @@ public final class HttpBench {
   private static void streams(String url, int connections, OutputStream toServer)
       throws Exception {
     HostOptions options = HostOptions.defaults().withLimits(connections, 2 * connections, 64);
-    var told = new CountDownLatch(connections);
+    var counted = new AtomicReference<>(new CountDownLatch(0));
     var listener =
         new HostListener() {
           @Override
           public void event(HostEvent event) {
             switch (event) {
-              case HostEvent.Told _ -> told.countDown();
+              case HostEvent.Told _ -> counted.get().countDown();
               case HostEvent.Dropped(long count) -> { // more at once than wait for a listener
                 for (long i = 0; i < count; i++) {
-                  told.countDown();
+                  counted.get().countDown();
                 }
               }
               case HostEvent.Changed _ -> {}
@@ -227,6 +228,8 @@ public final class HttpBench {
     say("idle for 10 s: %d ms of CPU", (OS.getProcessCpuTime() - cpu) / 1_000_000);
     begun = System.nanoTime();
     cpu = OS.getProcessCpuTime();
+    var told = new CountDownLatch(connections);
+    counted.set(told);
     toServer.write('\n'); // one event to each
     toServer.flush();
     boolean all = told.await(30, TimeUnit.SECONDS);
