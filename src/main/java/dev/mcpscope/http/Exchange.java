@@ -392,12 +392,15 @@ final class Exchange {
         if (status == 200 && Messages.isEvents(Messages.type(response))) {
           return Optional.of(response.body());
         }
-        if (status < 500 && status != 429) {
+        if (!Reconnects.isPassing(status)) {
           return Optional.empty();
         }
       } catch (ClosedChannelException | Messages.ViolationException e) {
         throw e;
       } catch (IOException e) {
+        if (transport.failure(e).kind() == CallFailure.Kind.NOT_SENT) {
+          return Optional.empty(); // nobody is there any more who could know the answer
+        }
         LOG.log(
             System.Logger.Level.DEBUG, "an event stream is not continued yet: {0}", e.toString());
       }

@@ -8,6 +8,9 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /// When a stream that has ended is opened again: counts, doubles, and gives up. One thread.
 final class Reconnects {
+  /// Says a server that takes the stream to be open still: it has not noticed its end yet.
+  static final int CONFLICT = 409;
+
   private static final double JITTER = 0.2;
 
   /// A server that says "at once" means soon.
@@ -22,6 +25,11 @@ final class Reconnects {
   Reconnects(ReconnectBudget budget) {
     this.budget = budget;
     this.wait = budget.first();
+  }
+
+  /// Whether a server that refuses a stream with this status may not do so a little later.
+  static boolean isPassing(int status) {
+    return status >= 500 || status == 429 || status == CONFLICT;
   }
 
   /// A stream is open.

@@ -117,8 +117,8 @@ final class ServerStream {
           new CallFailure(CallFailure.Kind.UNAUTHORIZED, what, status, challenges, null));
       return Optional.of(what);
     }
-    if (status >= 500 || status == 429) {
-      away = true;
+    if (Reconnects.isPassing(status)) {
+      away = status != Reconnects.CONFLICT;
       return Optional.of("the server answered HTTP " + status);
     }
     if (opened && session.id().isPresent() && (status == 404 || status == 400)) {

@@ -310,6 +310,19 @@ class HttpConnectionTest {
   }
 
   @Test
+  void aStreamThatTheServerThinksToBeOpenYetIsOpenedALittleLater() throws Exception {
+    McpClient client = open(on("GET", new Act.Status(409)).after(1).times(2));
+    server.awaitStreams(1);
+    server.endStreams(End.CLOSE);
+    server.awaitRequest("GET", 4);
+    server.awaitStreams(1);
+    server.push(log(1));
+    assertThat(events.poll(5, TimeUnit.SECONDS)).isInstanceOf(ServerEvent.LogMessage.class);
+    assertThat(states).noneMatch(ConnectionState.Degraded.class::isInstance);
+    close(client);
+  }
+
+  @Test
   void theServerSaysHowLongToWait() throws Exception {
     McpClient client = open(new HttpFault.Retry(400));
     server.awaitStreams(1);
@@ -343,6 +356,23 @@ class HttpConnectionTest {
     server.awaitRequest("notifications/cancelled", 1);
     server.awaitExchanges(1);
     close(client);
+  }
+
+  @Test
+  void anAnswerThatIsPolledForIsGivenUpAtOnceWhenTheServerIsGone() throws Exception {
+    var patient = new ReconnectBudget(Duration.ofMillis(50), Duration.ofSeconds(30), 50);
+    McpClient client =
+        open(OPTIONS.withReconnect(patient), on("tools/call", new Act.Polls(1_000_000, 100)));
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<String> call = callers.submit(() -> echo(client));
+      server.awaitRequest("GET", 2);
+      server.stop();
+      assertThatThrownBy(() -> call.get(6, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOfSatisfying(
+              ExchangeFailedException.class, e -> assertThat(e.mayHaveRun()).isTrue());
+    }
+    client.close();
   }
 
   // Sessions that are lost.
