@@ -157,9 +157,9 @@ public final class HttpTransport implements Transport {
   private volatile HttpSession session = HttpSession.NONE;
   private volatile Target target;
   private volatile boolean legacy; // then the target is an endpoint of the older way
-  private volatile Guest asking; // for the server's address
   private volatile String version; // that the first session agreed on
   private Health health = new Health.Good(); // guarded by fetches
+  private Guest asking; // for the server's address; guarded by fetches
 
   // the owner's own
   private final ArrayDeque<Exchange> held = new ArrayDeque<>();
@@ -349,7 +349,7 @@ public final class HttpTransport implements Transport {
   private void resolve() throws InterruptedException {
     String host = target.url().getHost();
     var answer = new CompletableFuture<Optional<CallFailure>>();
-    asking =
+    Guest guest =
         Guest.of(
             name + " resolver",
             () -> {
@@ -361,7 +361,13 @@ public final class HttpTransport implements Transport {
                 answer.complete(Optional.of(unresolved(host, failure)));
               }
             });
-    asking.start();
+    synchronized (fetches) { // who closes sees it started, or keeps it from that
+      if (closed) {
+        return;
+      }
+      guest.start();
+      asking = guest;
+    }
     try {
       mailbox.post(new Mail.Resolved(answer.get()));
     } catch (ExecutionException e) {
@@ -737,9 +743,12 @@ public final class HttpTransport implements Transport {
   /// need a particular session SHOULD send an HTTP DELETE".
   @Override
   public void close(Closing closing) {
-    closed = true;
+    Guest resolving;
+    synchronized (fetches) {
+      closed = true;
+      resolving = asking;
+    }
     closing.step("end its exchanges", () -> fetches.forEach(Fetch::cancel));
-    Guest resolving = asking;
     if (resolving != null && !resolving.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
       closing.abandoned(resolving.name());
     }
