@@ -102,6 +102,9 @@ public final class HttpWire {
     var headers = new TreeMap<String, String>(String.CASE_INSENSITIVE_ORDER);
     for (String line; !(line = line()).isEmpty(); ) {
       String[] header = line.split(":", 2);
+      if (header.length != 2) {
+        throw new IOException("no header: " + line);
+      }
       headers.merge(header[0], header[1].strip(), (one, other) -> one + ", " + other);
     }
     int length = Integer.parseInt(headers.getOrDefault("Content-Length", "0"));

@@ -374,7 +374,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
   private void respond(HttpReply reply) throws IOException {
     Request request = reply.request;
     boolean get = request.method().equals("GET");
-    if (legacy.isPresent() && !get && request.path().equals(PATH)) {
+    if (legacy.isPresent() && !get && isAtItsPath(request)) {
       reply.plain(legacy.get().status(), Map.of(), "");
       return;
     }
@@ -459,7 +459,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     if (!Set.of("GET", "POST", "DELETE").contains(request.method())) {
       return refusal(405, "no such method", request);
     }
-    if (!(legacy.isPresent() && post) && !request.path().equals(PATH)) {
+    if (!(legacy.isPresent() && post) && !isAtItsPath(request)) {
       return refusal(404, "no such path", request);
     }
     if (post && !(request.message() instanceof JsonObject)) {
@@ -482,6 +482,11 @@ public final class ScriptedHttpServer implements AutoCloseable {
       return refusal(406, "wrong Accept", request);
     }
     return request.is("initialize") ? checkInitialize(request) : checkSession(request);
+  }
+
+  /// Whether a request is for the URL itself, with whatever query.
+  private static boolean isAtItsPath(Request request) {
+    return request.path().equals(PATH) || request.path().startsWith(PATH + "?");
   }
 
   private Optional<Refusal> checkInitialize(Request request) {

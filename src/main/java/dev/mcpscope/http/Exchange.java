@@ -402,7 +402,9 @@ final class Exchange {
           return Optional.empty(); // nobody is there any more who could know the answer
         }
         LOG.log(
-            System.Logger.Level.DEBUG, "an event stream is not continued yet: {0}", e.toString());
+            System.Logger.Level.DEBUG,
+            "an event stream is not continued yet: {0}",
+            transport.said(e));
       }
     }
     return Optional.empty();

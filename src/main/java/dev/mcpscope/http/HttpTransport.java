@@ -716,15 +716,19 @@ public final class HttpTransport implements Transport {
           case HttpConnectTimeoutException _ -> unreached("does not accept a connection", e);
           case ConnectException _ when isUnresolved(e) -> unreached("is a name without address", e);
           case ConnectException _ -> unreached("cannot be connected to", e);
-          case SSLHandshakeException _ ->
-              unreached("fails in the TLS handshake: " + e.getMessage(), e);
+          case SSLHandshakeException _ -> unreached("fails in the TLS handshake: " + said(e), e);
           case HttpTimeoutException _ -> cut("did not answer in time", e);
-          default -> cut("broke the connection off before its answer: " + e.getMessage(), e);
+          default -> cut("broke the connection off before its answer: " + said(e), e);
         };
     if (failure.kind() == CallFailure.Kind.NOT_SENT) {
       away(failure.message());
     }
     return failure;
+  }
+
+  /// The JDK quotes what it cannot read, and that is what the server has sent.
+  String said(Throwable e) {
+    return target.shown(String.valueOf(e.getMessage()));
   }
 
   private static boolean isUnresolved(Throwable e) {
@@ -781,7 +785,7 @@ public final class HttpTransport implements Transport {
       }
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
-        throw new IOException("the session's DELETE failed: " + cause.getMessage(), cause);
+        throw new IOException("the session's DELETE failed: " + said(cause), cause);
       }
       case RUNNING, CANCELLED -> {
         answer.cancel(true);

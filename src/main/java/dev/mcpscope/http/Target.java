@@ -3,17 +3,24 @@ package dev.mcpscope.http;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.net.URI;
+import java.net.URLDecoder;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /// Where requests go, and what each of them carries besides its own.
 ///
 /// @param url without user info
 /// @param headers the user's
-record Target(URI url, Map<String, String> headers) {
+/// @param secrets what no message may repeat, the longest first
+record Target(URI url, Map<String, String> headers, List<String> secrets) {
   private static final String JSON = "application/json";
   private static final int MOST_SHOWN = 200;
 
@@ -25,24 +32,54 @@ record Target(URI url, Map<String, String> headers) {
   /// Takes the user info out of a URL, where it would be shown and nobody would send it.
   static Target of(URI url, Map<String, String> headers) {
     String user = url.getUserInfo();
+    List<String> secrets = secrets(url, headers);
     if (user == null) {
-      return new Target(url, headers);
+      return new Target(url, headers, secrets);
     }
     String all = url.toASCIIString();
     int at = all.indexOf('@');
     URI bare = URI.create(url.getScheme() + "://" + all.substring(at + 1));
     boolean given = headers.keySet().stream().anyMatch("Authorization"::equalsIgnoreCase);
     if (given) {
-      return new Target(bare, headers);
+      return new Target(bare, headers, secrets);
     }
-    var with = new java.util.LinkedHashMap<>(headers);
+    var with = new LinkedHashMap<>(headers);
     with.put("Authorization", "Basic " + Base64.getEncoder().encodeToString(user.getBytes(UTF_8)));
-    return new Target(bare, Map.copyOf(with));
+    return new Target(bare, Map.copyOf(with), secrets(url, with));
+  }
+
+  /// The values of the headers, the user info and the values of the query, and of each what a server
+  /// may make of it: the credentials without their scheme, the password alone, the text decoded.
+  private static List<String> secrets(URI url, Map<String, String> headers) {
+    var secrets = new ArrayList<String>();
+    for (String value : headers.values()) {
+      secrets.add(value);
+      secrets.add(value.substring(value.indexOf(' ') + 1));
+    }
+    for (String user : userInfos(url)) {
+      secrets.add(user);
+      secrets.add(user.substring(user.indexOf(':') + 1));
+    }
+    String query = url.getRawQuery() == null ? "" : url.getRawQuery();
+    for (String part : query.split("&")) {
+      String value = part.substring(part.indexOf('=') + 1);
+      secrets.add(value);
+      secrets.add(URLDecoder.decode(value, UTF_8));
+    }
+    return secrets.stream()
+        .filter(secret -> secret.length() >= SHORTEST_SECRET)
+        .distinct()
+        .sorted(Comparator.comparingInt(String::length).reversed())
+        .toList();
+  }
+
+  private static List<String> userInfos(URI url) {
+    return url.getUserInfo() == null ? List.of() : List.of(url.getRawUserInfo(), url.getUserInfo());
   }
 
   /// Returns the same for another URL of the same server.
   Target at(URI other) {
-    return new Target(other, headers);
+    return new Target(other, headers, secrets);
   }
 
   /// Whether a URL has this one's scheme, host and port.
@@ -92,14 +129,12 @@ record Target(URI url, Map<String, String> headers) {
     return request;
   }
 
-  /// Returns what a server says as it can be shown: not all of it, whatever it is, and without what it
-  /// was sent in confidence.
+  /// Returns what a server says, or what the JDK says of it, as it can be shown: not all of it,
+  /// whatever it is, and without what the server was sent in confidence.
   String shown(String text) {
     String shown = text;
-    for (String secret : headers.values()) {
-      if (secret.length() >= SHORTEST_SECRET) {
-        shown = shown.replace(secret, "***");
-      }
+    for (String secret : secrets) {
+      shown = shown.replaceAll("(?i)" + Pattern.quote(secret), "***");
     }
     String start = shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + "…" : shown;
     return start.replaceAll("\\p{Cntrl}", "?");

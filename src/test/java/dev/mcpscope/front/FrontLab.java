@@ -186,8 +186,7 @@ final class FrontLab implements HostListener {
             Duration.ofSeconds(1));
     var pages =
         new ClientOptions.Limits(JsonLimits.defaults(), 64 << 10, 20, 10_000, 256, 1_024, 64 << 10);
-    HostOptions options =
-        limits.withClient(ClientOptions.defaults().withClose(close).withLimits(pages));
+    HostOptions options = limits.withClient(limits.client().withClose(close).withLimits(pages));
     NothingLeft.after(() -> {
       var lab = new FrontLab(directory);
       try (var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
