@@ -123,9 +123,9 @@ final class Api {
   /// @param configured the operator's own servers, by name
   Api(McpHost host, CommandPolicy commands, Map<String, ServerSpec> configured) {
     this.host = host;
-    this.view = new View(configured.values());
+    this.view = new View(configured);
     var connects = new Connects(host, commands, configured, view);
-    var calls = new ToolCalls(host);
+    var calls = new ToolCalls(host, view);
     this.endpoints =
         Map.of(
             "/mcp",
@@ -180,8 +180,10 @@ final class Api {
 
   private JsonValue disconnect(Request request)
       throws HttpError, JsonException, LimitException, InterruptedException {
-    Optional<CloseReport> report = host.disconnect(request.text("sessionId"), request.text("name"));
-    return JsonObject.of("success", true, "report", report.map(CloseReport::json).orElse(null));
+    String name = request.text("name");
+    Optional<CloseReport> report = host.disconnect(request.text("sessionId"), name);
+    return JsonObject.of(
+        "success", true, "report", report.map(taken -> view.report(name, taken)).orElse(null));
   }
 
   private JsonValue connections(Request request) throws HttpError {
@@ -224,7 +226,7 @@ final class Api {
     String id = request.uri().getPath().substring(SESSIONS.length());
     JsonObject reports = JsonObject.EMPTY;
     for (var report : host.endSession(id).orElse(Map.of()).entrySet()) {
-      reports = reports.with(report.getKey(), report.getValue().json());
+      reports = reports.with(report.getKey(), view.report(report.getKey(), report.getValue()));
     }
     return JsonObject.of("success", true, "reports", reports);
   }

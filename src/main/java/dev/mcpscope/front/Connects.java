@@ -50,7 +50,7 @@ final class Connects {
     } catch (ConnectionClosedException e) {
       throw e;
     } catch (McpException e) {
-      throw new HttpError(400, "could not connect: " + e.getMessage(), members(e, spec));
+      throw new HttpError(400, "could not connect: " + view.failure(name, e), members(e, spec));
     }
   }
 

@@ -36,7 +36,11 @@ final class ToolCalls {
 
   /// A call that was found to be possible.
   private record Call(
-      McpClient client, String tool, JsonObject arguments, Optional<Duration> timeout) {
+      String name,
+      McpClient client,
+      String tool,
+      JsonObject arguments,
+      Optional<Duration> timeout) {
 
     JsonValue make(Consumer<Progress> onProgress) throws McpException, InterruptedException {
       CallOptions options = CallOptions.defaults().withProgress(onProgress);
@@ -48,9 +52,11 @@ final class ToolCalls {
   }
 
   private final McpHost host;
+  private final View view;
 
-  ToolCalls(McpHost host) {
+  ToolCalls(McpHost host, View view) {
     this.host = host;
+    this.view = view;
   }
 
   /// Calls, and returns the result.
@@ -59,7 +65,7 @@ final class ToolCalls {
     try {
       return call.make(_ -> {});
     } catch (McpException | UnsupportedOperationException e) {
-      throw failed(e);
+      throw failed(call.name(), e);
     }
   }
 
@@ -87,7 +93,7 @@ final class ToolCalls {
             open = false;
           }
           case Mail.Ended(var failure) -> {
-            HttpError error = failed(failure);
+            HttpError error = failed(call.name(), failure);
             JsonObject detail = JsonObject.of("status", error.status());
             out.send("error", detail.with("detail", error.getMessage()));
             open = false;
@@ -103,7 +109,7 @@ final class ToolCalls {
     String name = request.text("name");
     String tool = request.text("tool");
     JsonObject arguments = request.body().optionalObject("arguments").orElse(JsonObject.EMPTY);
-    return new Call(client(session, name), tool, arguments, request.millis("timeoutMs"));
+    return new Call(name, client(session, name), tool, arguments, request.millis("timeoutMs"));
   }
 
   private McpClient client(String session, String name) throws HttpError {
@@ -119,17 +125,18 @@ final class ToolCalls {
           throw new HttpError(404, what + " is being closed: " + reason);
       case ConnectionState.Closed _ -> throw new HttpError(404, what + " is not connected");
       case ConnectionState.Failed(var cause, _) ->
-          throw new HttpError(404, what + " is not connected any more: " + cause.getMessage());
+          throw new HttpError(
+              404, what + " is not connected any more: " + view.failure(name, cause));
       case null -> throw new HttpError(404, what + " is not connected");
     };
   }
 
-  private static HttpError failed(Throwable failure) {
+  private HttpError failed(String name, Throwable failure) {
     return switch (failure) {
       case UnsupportedOperationException e -> new HttpError(400, e.getMessage());
       case ConnectionClosedException e -> Api.error(e);
       case CallTimeoutException e -> new HttpError(504, e.getMessage());
-      case McpException e -> new HttpError(502, e.getMessage()); // lost, broken, or an error
+      case McpException e -> new HttpError(502, view.failure(name, e)); // lost, broken, or an error
       case InterruptedException _ -> new HttpError(503, "mcp-scope is shutting down");
       default -> throw new IllegalStateException("a call has failed", failure);
     };

@@ -12,9 +12,12 @@ import dev.mcpscope.host.ConnectionStatus;
 import dev.mcpscope.host.HostEvent;
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.transport.CloseReport;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /// What clients are shown of connections and events: JSON without secrets.
 final class View {
@@ -22,10 +25,22 @@ final class View {
   private static final int MOST_OF_A_CHALLENGE = 1_024;
 
   private final Collection<ServerSpec> configured;
+  private final Withheld withheld;
 
   /// @param configured the operator's own servers, whose commands and URLs are nobody's business
-  View(Collection<ServerSpec> configured) {
-    this.configured = configured;
+  View(Map<String, ServerSpec> configured) {
+    this.configured = configured.values();
+    this.withheld = new Withheld(configured);
+  }
+
+  /// Returns why something has failed, as it is told of the connection of this name.
+  String failure(String name, Throwable failure) {
+    return withheld.text(name, String.valueOf(failure.getMessage()));
+  }
+
+  /// Returns the report of the connection of this name.
+  JsonValue report(String name, CloseReport report) {
+    return withheld.json(name, report.json());
   }
 
   /// Returns whether it is one of the operator's own servers, and not one that only looks like it.
@@ -94,18 +109,20 @@ final class View {
     return switch (status.state()) {
       case ConnectionState.Connected(var client, _) -> withServer(row, client);
       case ConnectionState.Degraded(var client, _, var problem) ->
-          withServer(row, client).with("failure", problem);
+          withServer(row, client).with("failure", withheld.text(status.name(), problem));
       case ConnectionState.NeedsAuthorization(var client, _, var problem) ->
           withServer(row, client)
-              .with("failure", problem.getMessage())
+              .with("failure", failure(status.name(), problem))
               .with("authorization", authorization(problem, status.spec()));
       case ConnectionState.Connecting(var phase) -> row.with("phase", phase);
-      case ConnectionState.Closing(var reason) -> row.with("reason", reason);
-      case ConnectionState.Closed(_, var report) -> row.with("report", report.json());
+      case ConnectionState.Closing(var reason) ->
+          row.with("reason", withheld.text(status.name(), reason));
+      case ConnectionState.Closed(_, var report) ->
+          row.with("report", report(status.name(), report));
       case ConnectionState.Failed(var cause, var report) -> {
         JsonObject failed =
-            row.with("failure", cause.getMessage())
-                .with("report", report.json())
+            row.with("failure", failure(status.name(), cause))
+                .with("report", report(status.name(), report))
                 .with("restarts", status.restarts());
         yield cause instanceof AuthorizationRequiredException problem
             ? failed.with("authorization", authorization(problem, status.spec()))

@@ -25,7 +25,6 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -458,9 +457,6 @@ class FrontConnectTest {
   }
 
   @Test
-  @Disabled(
-      "it is answered by the JDK's own words, which name the executable and its directory, and so"
-          + " are its state events; who else reads them, users of the library, needs the name")
   void executableOfAConfiguredServerIsNotShownWhenItCannotBeStarted() throws Exception {
     ServerSpec absent = ServerSpec.stdio(temp.resolve("absent").toString()).withDirectory(temp);
     inLab(

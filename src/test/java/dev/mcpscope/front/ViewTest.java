@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -34,7 +35,7 @@ class ViewTest {
 
   private static final String SECRET = FrontLab.SECRET;
   private static final ServerSpec.Http SERVER = server();
-  private static final View VIEW = new View(List.of());
+  private static final View VIEW = new View(Map.of());
   private static final CloseReport REPORT =
       new CloseReport(
           "lost",
@@ -90,7 +91,7 @@ class ViewTest {
 
   @Test
   void ofTheOperatorsOwnServerNoUrlAndNoHeadersAreShown() throws Exception {
-    var view = new View(List.of(SERVER));
+    var view = new View(Map.of("x", SERVER));
     JsonObject row = view.row(status(SERVER, new ConnectionState.Closing("disconnected")));
     assertThat(row.string("clientType")).isEqualTo("configured");
     for (String member : List.of("command", "url", "headers")) {
@@ -142,7 +143,8 @@ class ViewTest {
   void challengesOfTheOperatorsOwnServerAreNotShown() throws Exception {
     var problem = Challenged.by(401, "Bearer resource_metadata=\"https://own.example/\"");
     JsonObject row =
-        new View(List.of(SERVER)).row(status(SERVER, new ConnectionState.Failed(problem, REPORT)));
+        new View(Map.of("x", SERVER))
+            .row(status(SERVER, new ConnectionState.Failed(problem, REPORT)));
     assertThat(row.string("status")).isEqualTo("needs authorization");
     assertThat(row.object("authorization"))
         .isEqualTo(JsonObject.of("status", 401, "challenges", List.of()));
