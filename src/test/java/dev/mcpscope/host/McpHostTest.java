@@ -889,7 +889,7 @@ class McpHostTest {
   }
 
   /// Why a connect was refused or ended.
-  static CloseReason closeReason(Future<ConnectionStatus> connect) {
+  static CloseReason closeReason(Future<?> connect) {
     ExecutionException e = catchThrowableOfType(ExecutionException.class, connect::get);
     assertThat(e).as("the connect must fail").isNotNull();
     assertThat(e.getCause()).isInstanceOf(ConnectionClosedException.class);
