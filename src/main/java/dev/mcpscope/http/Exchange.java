@@ -404,7 +404,7 @@ final class Exchange {
         LOG.log(
             System.Logger.Level.DEBUG,
             "an event stream is not continued yet: {0}",
-            transport.said(e));
+            transport.target().said(e));
       }
     }
     return Optional.empty();

@@ -5,11 +5,8 @@ import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonString;
 import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.RpcCodec;
-import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
-import dev.mcpscope.scope.Delivery;
-import dev.mcpscope.scope.Guest;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.Task;
 import dev.mcpscope.scope.TaskScope;
@@ -22,15 +19,11 @@ import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.ReconnectBudget;
 import dev.mcpscope.transport.Transport;
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.URI;
-import java.net.UnknownHostException;
 import java.net.http.HttpClient;
-import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
-import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -39,14 +32,11 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
-import javax.net.ssl.SSLHandshakeException;
 
 /// A server that is reached over HTTP: each message is a POST of its own, answers come back on it,
 /// and on a stream of its own comes what the server says unasked.
@@ -72,8 +62,8 @@ public final class HttpTransport implements Transport {
   /// How many streams may stay open after the answer that they were for.
   private static final int MOST_LINGERING = 16;
 
-  private static final String INITIALIZE = "initialize";
-  private static final String INITIALIZED = "notifications/initialized";
+  static final String INITIALIZE = "initialize";
+  static final String INITIALIZED = "notifications/initialized";
 
   /// What the transport is bounded by.
   ///
@@ -100,12 +90,6 @@ public final class HttpTransport implements Transport {
     public Limits withMessage(JsonLimits message) {
       return new Limits(message, 2L * message.maxBytes(), exchanges, patience);
     }
-  }
-
-  /// Finds the addresses of a host.
-  @FunctionalInterface
-  interface Resolver {
-    InetAddress[] resolve(String host) throws UnknownHostException;
   }
 
   /// Which of the two ways is spoken.
@@ -143,7 +127,7 @@ public final class HttpTransport implements Transport {
   private final ReconnectBudget reconnects;
   private final Inbox inbox;
   private final HttpClient http;
-  private final Resolver resolver;
+  private final Lookup lookup;
   private final Mailbox<Mail> mailbox = new Mailbox<>(1);
 
   // any thread
@@ -159,7 +143,6 @@ public final class HttpTransport implements Transport {
   private volatile boolean legacy; // then the target is an endpoint of the older way
   private volatile String version; // that the first session agreed on
   private Health health = new Health.Good(); // guarded by fetches
-  private Guest asking; // for the server's address; guarded by fetches
 
   // the owner's own
   private final ArrayDeque<Exchange> held = new ArrayDeque<>();
@@ -169,12 +152,7 @@ public final class HttpTransport implements Transport {
   private Exchange initializing; // while the older way is tried
   private CallFailure refusal; // that it was tried for
   private CallFailure broken; // why nothing can be sent at all
-
-  // written by the owner, read by the subtask that renews, which it starts afterwards
-  private RpcMessage.Request initialize; // as it was sent first
-  private volatile RpcMessage.Request logLevel; // the last one
-  private final Map<String, RpcMessage.Request> subscriptions = new ConcurrentSkipListMap<>();
-  private int renewals; // the subtask's
+  private final Renewal renewal = new Renewal(this);
 
   private HttpTransport(
       String name,
@@ -183,7 +161,7 @@ public final class HttpTransport implements Transport {
       Limits limits,
       ReconnectBudget reconnects,
       HttpClient http,
-      Resolver resolver,
+      Lookup.Resolver resolver,
       Inbox inbox) {
     this.name = name + " http";
     this.target = target;
@@ -191,7 +169,7 @@ public final class HttpTransport implements Transport {
     this.limits = limits;
     this.reconnects = reconnects;
     this.http = http;
-    this.resolver = resolver;
+    this.lookup = new Lookup(this.name + " resolver", target.url().getHost(), resolver);
     this.inbox = inbox;
   }
 
@@ -221,7 +199,7 @@ public final class HttpTransport implements Transport {
       Limits limits,
       ReconnectBudget reconnects,
       HttpPool pool,
-      Resolver resolver,
+      Lookup.Resolver resolver,
       Inbox inbox) {
     Target target = Target.of(url, headers);
     return new HttpTransport(name, target, way, limits, reconnects, pool.client(), resolver, inbox);
@@ -258,8 +236,10 @@ public final class HttpTransport implements Transport {
     }
   }
 
-  private Exchange exchange(
-      RpcMessage message, byte[] body, boolean renews, Exchange.Receiver receiver) {
+  /// Makes an exchange that does not run yet.
+  ///
+  /// @param renews whether it is part of beginning a session anew
+  Exchange exchange(RpcMessage message, byte[] body, boolean renews, Exchange.Receiver receiver) {
     waiting.incrementAndGet();
     waitingBytes.addAndGet(body.length);
     return new Exchange(this, message, body, renews, receiver);
@@ -301,7 +281,7 @@ public final class HttpTransport implements Transport {
 
   private void run() throws InterruptedException {
     try (var scope = TaskScope.open(name, mailbox)) {
-      fork(scope, "resolve", this::resolve);
+      fork(scope, "resolve", () -> mailbox.post(new Mail.Resolved(lookup.run())));
       while (true) {
         handle(scope, scope.take(release));
       }
@@ -343,46 +323,6 @@ public final class HttpTransport implements Transport {
     }
   }
 
-  /// Looks where the server's name leads to: a subtask. Nothing interrupts the system's resolver, so
-  /// that it is asked in a guest, which can be left behind. What is looked at here is asked for again
-  /// when a socket is opened, and a name server may say something else by then.
-  private void resolve() throws InterruptedException {
-    String host = target.url().getHost();
-    var answer = new CompletableFuture<Optional<CallFailure>>();
-    Guest guest =
-        Guest.of(
-            name + " resolver",
-            () -> {
-              Destinations.check(host, resolver.resolve(host));
-              answer.complete(Optional.empty());
-            },
-            failure -> {
-              if (failure != null) {
-                answer.complete(Optional.of(unresolved(host, failure)));
-              }
-            });
-    synchronized (fetches) { // who closes sees it started, or keeps it from that
-      if (closed) {
-        return;
-      }
-      guest.start();
-      asking = guest;
-    }
-    try {
-      mailbox.post(new Mail.Resolved(answer.get()));
-    } catch (ExecutionException e) {
-      throw new AssertionError("it is completed with answers only", e);
-    }
-  }
-
-  private static CallFailure unresolved(String host, Throwable failure) {
-    String what =
-        failure instanceof UnknownHostException
-            ? host + " is a name without address"
-            : failure.getMessage();
-    return new CallFailure(CallFailure.Kind.NOT_SENT, what, failure);
-  }
-
   private void fork(TaskScope<Mail> scope, String task, Task body) {
     scope.fork(task, body, failure -> new Mail.Ended(Optional.empty(), failure));
   }
@@ -413,7 +353,7 @@ public final class HttpTransport implements Transport {
     }
     switch (exchange.message()) {
       case RpcMessage.Request request -> {
-        remember(request);
+        renewal.remember(request);
         startOrHold(scope, exchange);
       }
       case RpcMessage.Notification(var method, _) when method.equals(INITIALIZED) -> {
@@ -434,21 +374,6 @@ public final class HttpTransport implements Transport {
     } else {
       start(scope, exchange);
     }
-  }
-
-  /// Keeps what a new session has to be told again.
-  private void remember(RpcMessage.Request request) {
-    switch (request.method()) {
-      case INITIALIZE -> initialize = request;
-      case "logging/setLevel" -> logLevel = request;
-      case "resources/subscribe" -> subscriptions.put(uri(request), request);
-      case "resources/unsubscribe" -> subscriptions.remove(uri(request));
-      default -> {}
-    }
-  }
-
-  private static String uri(RpcMessage.Request request) {
-    return String.valueOf(request.params().get("uri"));
   }
 
   /// The server knows that the handshake is done. Where there is a stream, calls wait until it is
@@ -477,7 +402,7 @@ public final class HttpTransport implements Transport {
         stream.cancel();
         stream = null; // it says yet that it is over, and nobody waits for that
       }
-      scope.fork("renew", this::renew, Mail.Initialized::new);
+      scope.fork("renew", renewal::run, Mail.Initialized::new);
     }
     refused.ifPresent(exchange -> startOrHold(scope, exchange));
   }
@@ -508,64 +433,6 @@ public final class HttpTransport implements Transport {
     } else {
       lost(new Loss(Loss.Kind.GONE, "its stream failed: " + failure, failure));
     }
-  }
-
-  /// Begins a session in the place of one that is lost, and tells it what the one before was told: a
-  /// subtask. The server may be another one by now, as long as it speaks the same revision.
-  private void renew() throws InterruptedException {
-    try {
-      RpcMessage.Response answer = again(initialize);
-      if (!(answer instanceof RpcMessage.Result) || !session.version().equals(version)) {
-        throw new IOException("it does not answer initialize as it did");
-      }
-      var initialized = new RpcMessage.Notification(INITIALIZED, JsonObject.EMPTY);
-      exchange(initialized, RpcCodec.encode(initialized), true, new ToInbox(initialized))
-          .run(session);
-      if (logLevel != null) {
-        again(logLevel);
-      }
-      for (RpcMessage.Request subscription : List.copyOf(subscriptions.values())) {
-        again(subscription);
-      }
-      inbox.renewed();
-    } catch (IOException e) {
-      String what = "the server has forgotten the session, and a new one cannot be begun: ";
-      lost(new Loss(Loss.Kind.GONE, what + e.getMessage(), e));
-    }
-  }
-
-  /// Asks what was asked in another session, under an id that no call has.
-  private RpcMessage.Response again(RpcMessage.Request request)
-      throws IOException, InterruptedException {
-    var id = RpcId.of("renewal-" + ++renewals);
-    var answer = new AtomicReference<RpcMessage.Response>();
-    var failed = new AtomicReference<CallFailure>();
-    var message = new RpcMessage.Request(id, request.method(), request.params());
-    exchange(
-            message,
-            RpcCodec.encode(message),
-            true,
-            new Exchange.Receiver() {
-              @Override
-              public void received(RpcMessage received, int bytes) {
-                if (received instanceof RpcMessage.Response response
-                    && response.id().equals(Optional.of(id))) {
-                  answer.set(response);
-                } else {
-                  inbox.received(received, bytes);
-                }
-              }
-
-              @Override
-              public void failed(CallFailure failure) {
-                failed.set(failure);
-              }
-            })
-        .run(session);
-    if (failed.get() != null) {
-      throw new IOException(request.method() + ": " + failed.get().message(), failed.get().cause());
-    }
-    return answer.get();
   }
 
   // What its subtasks ask and tell; any thread.
@@ -643,6 +510,15 @@ public final class HttpTransport implements Transport {
     }
   }
 
+  /// Whether the session speaks the revision that the first one did.
+  boolean isAsBefore() {
+    return session.version().equals(version);
+  }
+
+  void renewed() {
+    inbox.renewed();
+  }
+
   void received(RpcMessage message, int bytes) {
     inbox.received(message, bytes);
   }
@@ -711,51 +587,20 @@ public final class HttpTransport implements Transport {
 
   /// Says what it means that there was no HTTP answer.
   CallFailure failure(IOException e) {
-    CallFailure failure =
-        switch (e) {
-          case HttpConnectTimeoutException _ -> unreached("does not accept a connection", e);
-          case ConnectException _ when isUnresolved(e) -> unreached("is a name without address", e);
-          case ConnectException _ -> unreached("cannot be connected to", e);
-          case SSLHandshakeException _ -> unreached("fails in the TLS handshake: " + said(e), e);
-          case HttpTimeoutException _ -> cut("did not answer in time", e);
-          default -> cut("broke the connection off before its answer: " + said(e), e);
-        };
+    CallFailure failure = target.failure(e);
     if (failure.kind() == CallFailure.Kind.NOT_SENT) {
       away(failure.message());
     }
     return failure;
   }
 
-  /// The JDK quotes what it cannot read, and that is what the server has sent.
-  String said(Throwable e) {
-    return target.shown(String.valueOf(e.getMessage()));
-  }
-
-  private static boolean isUnresolved(Throwable e) {
-    return e != null && (e instanceof UnresolvedAddressException || isUnresolved(e.getCause()));
-  }
-
-  private CallFailure unreached(String what, IOException e) {
-    return new CallFailure(CallFailure.Kind.NOT_SENT, target + " " + what, e);
-  }
-
-  private CallFailure cut(String what, IOException e) {
-    return new CallFailure(CallFailure.Kind.CUT, target + " " + what, e);
-  }
-
   /// Ends what is on the wire, which frees every subtask, and then the session: "Clients that no longer
   /// need a particular session SHOULD send an HTTP DELETE".
   @Override
   public void close(Closing closing) {
-    Guest resolving;
-    synchronized (fetches) {
-      closed = true;
-      resolving = asking;
-    }
+    closed = true;
     closing.step("end its exchanges", () -> fetches.forEach(Fetch::cancel));
-    if (resolving != null && !resolving.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
-      closing.abandoned(resolving.name());
-    }
+    lookup.end().ifPresent(closing::abandoned);
     HttpSession last = session;
     if (last.id().isPresent() && !legacy) {
       closing.step("DELETE its session", () -> delete(last, closing.budget().exit()));
@@ -785,7 +630,7 @@ public final class HttpTransport implements Transport {
       }
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
-        throw new IOException("the session's DELETE failed: " + said(cause), cause);
+        throw new IOException("the session's DELETE failed: " + target.said(cause), cause);
       }
       case RUNNING, CANCELLED -> {
         answer.cancel(true);

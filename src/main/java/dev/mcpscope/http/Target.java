@@ -2,10 +2,16 @@ package dev.mcpscope.http;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.mcpscope.transport.CallFailure;
+import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLDecoder;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpTimeoutException;
+import java.nio.channels.UnresolvedAddressException;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Comparator;
@@ -14,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLHandshakeException;
 
 /// Where requests go, and what each of them carries besides its own.
 ///
@@ -138,6 +145,35 @@ record Target(URI url, Map<String, String> headers, List<String> secrets) {
     }
     String start = shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + "…" : shown;
     return start.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /// Says what it means that there was no HTTP answer.
+  CallFailure failure(IOException e) {
+    return switch (e) {
+      case HttpConnectTimeoutException _ -> unreached("does not accept a connection", e);
+      case ConnectException _ when isUnresolved(e) -> unreached("is a name without address", e);
+      case ConnectException _ -> unreached("cannot be connected to", e);
+      case SSLHandshakeException _ -> unreached("fails in the TLS handshake: " + said(e), e);
+      case HttpTimeoutException _ -> cut("did not answer in time", e);
+      default -> cut("broke the connection off before its answer: " + said(e), e);
+    };
+  }
+
+  /// The JDK quotes what it cannot read, and that is what the server has sent.
+  String said(Throwable e) {
+    return shown(String.valueOf(e.getMessage()));
+  }
+
+  private static boolean isUnresolved(Throwable e) {
+    return e != null && (e instanceof UnresolvedAddressException || isUnresolved(e.getCause()));
+  }
+
+  private CallFailure unreached(String what, IOException e) {
+    return new CallFailure(CallFailure.Kind.NOT_SENT, this + " " + what, e);
+  }
+
+  private CallFailure cut(String what, IOException e) {
+    return new CallFailure(CallFailure.Kind.CUT, this + " " + what, e);
   }
 
   /// Names host and port only.

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.ScriptedHttpServer;
-import dev.mcpscope.http.HttpTransport.Resolver;
+import dev.mcpscope.http.Lookup.Resolver;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
