@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.Npx;
+import dev.mcpscope.demo.DemoHttpServer;
 import dev.mcpscope.host.HostListener;
 import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.host.McpHost;
@@ -45,8 +46,10 @@ class HttpApiDocTest {
     NothingLeft.after(() -> {
       var options = new Front.Options("127.0.0.1", 0, TOKEN, List.of("npx"), System.getenv());
       try (var host = McpHost.open(HostOptions.defaults(), new HostListener() {});
-          var front = Front.open(options, host)) {
-        List<String> printed = run(directory, front, examples);
+          var front = Front.open(options, host);
+          var server = DemoHttpServer.open(0, System.err)) {
+        List<String> printed = run(directory, front, server, examples);
+        assertThat(printed).noneMatch(text -> text.contains("swordfish"));
         for (int i = 0; i < examples.size(); i++) {
           check(examples.get(i), printed.get(i));
         }
@@ -70,7 +73,8 @@ class HttpApiDocTest {
   }
 
   /// Runs all of them in one shell, one after the other, and returns what each has printed.
-  private static List<String> run(Path directory, Front front, List<Example> examples)
+  private static List<String> run(
+      Path directory, Front front, DemoHttpServer server, List<Example> examples)
       throws Exception {
     var script = new StringBuilder();
     for (Example example : examples) {
@@ -85,6 +89,7 @@ class HttpApiDocTest {
             .redirectOutput(output.toFile());
     builder.environment().put("URL", front.uri().toString());
     builder.environment().put("TOKEN", TOKEN);
+    builder.environment().put("SERVER", server.uri().toString());
     Process bash = builder.start();
     bash.getOutputStream().close();
     bash.waitFor();
