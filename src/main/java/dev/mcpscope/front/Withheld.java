@@ -25,26 +25,26 @@ final class Withheld {
   }
 
   private static Pattern place(ServerSpec spec) {
-    return switch (spec) {
-      case ServerSpec.Http http -> {
-        String path = http.url().getRawPath();
-        String hidden = path.length() > 1 ? Pattern.quote(path) : "\\b\\B"; // which is nowhere
-        String host = "(?<![\\w.-])" + Pattern.quote(http.url().getHost()) + "(:\\d+)?";
-        yield compile(host + "(" + hidden + ")?|" + hidden);
-      }
-      case ServerSpec.Stdio(var command, _, var directory) -> {
-        String executable = Pattern.quote(command.getFirst());
-        yield compile(
-            directory.map(Path::toString).map(Pattern::quote).map(in -> in + "|").orElse("")
-                + "(?<![\\w.-])"
-                + executable);
-      }
-    };
+    String places =
+        switch (spec) {
+          case ServerSpec.Http http -> {
+            String path = path(http.url().getRawPath());
+            yield word(http.url().getHost()) + "(:\\d+)?(" + path + ")?|" + path;
+          }
+          case ServerSpec.Stdio(var command, _, var directory) ->
+              word(command.getFirst()) + "|" + path(directory.map(Path::toString).orElse(""));
+        };
+    return Pattern.compile(places, Pattern.CASE_INSENSITIVE);
   }
 
-  /// Whole words only, or a host that is called `a` would make every message unreadable.
-  private static Pattern compile(String place) {
-    return Pattern.compile("(" + place + ")(?![\\w-])", Pattern.CASE_INSENSITIVE);
+  /// As a whole word only: a host may be called `a`.
+  private static String word(String text) {
+    return "(?<![\\w.-])" + Pattern.quote(text) + "(?![\\w-])";
+  }
+
+  /// Wherever it is, what goes on after it included; `/` alone says nothing.
+  private static String path(String text) {
+    return text.length() > 1 ? Pattern.quote(text) : "(?!)"; // which is nowhere
   }
 
   /// Returns a message about the connection of this name.

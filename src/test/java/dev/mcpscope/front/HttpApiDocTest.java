@@ -74,8 +74,7 @@ class HttpApiDocTest {
 
   /// Runs all of them in one shell, one after the other, and returns what each has printed.
   private static List<String> run(
-      Path directory, Front front, DemoHttpServer server, List<Example> examples)
-      throws Exception {
+      Path directory, Front front, DemoHttpServer server, List<Example> examples) throws Exception {
     var script = new StringBuilder();
     for (Example example : examples) {
       script.append(example.shell()).append("\necho '").append(MARK).append("'\n");
