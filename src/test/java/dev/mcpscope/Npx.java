@@ -21,6 +21,9 @@ public final class Npx {
   public static final ClientOptions OPTIONS =
       ClientOptions.defaults().withConnectTimeout(Duration.ofSeconds(90));
 
+  /// The package of [#everything()].
+  static final String EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31";
+
   private Npx() {}
 
   /// Skips the tests of who calls this where there is no npx.
@@ -33,7 +36,7 @@ public final class Npx {
 
   /// Returns the server that has something of every feature.
   public static ServerSpec.Stdio everything() {
-    return server("@modelcontextprotocol/server-everything@2026.8.31");
+    return server(EVERYTHING);
   }
 
   /// Returns the server for files; what it may touch is below these directories, or, if the client
@@ -45,8 +48,11 @@ public final class Npx {
   }
 
   private static ServerSpec.Stdio server(String packageAndVersion, String... arguments) {
-    List<String> command =
-        Stream.concat(Stream.of("npx", "-y", packageAndVersion), Arrays.stream(arguments)).toList();
-    return new ServerSpec.Stdio(command, Map.of(), Optional.empty());
+    return new ServerSpec.Stdio(command(packageAndVersion, arguments), Map.of(), Optional.empty());
+  }
+
+  static List<String> command(String packageAndVersion, String... arguments) {
+    return Stream.concat(Stream.of("npx", "-y", packageAndVersion), Arrays.stream(arguments))
+        .toList();
   }
 }

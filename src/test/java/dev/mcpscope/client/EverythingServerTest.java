@@ -3,7 +3,11 @@ package dev.mcpscope.client;
 import static dev.mcpscope.client.Promptly.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.mcpscope.EverythingServer;
+import dev.mcpscope.EverythingServer.Way;
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.Npx;
 import dev.mcpscope.client.ClientFeatures.Handler;
@@ -29,62 +33,84 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.GZIPInputStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/// The reference server that has something of every feature. What is about one connection's life has
-/// a connection of its own; the rest share one, on which every feature of the client is declared.
+/// The reference server that has something of every feature, in each of the three ways to reach it.
+/// What is about one connection's life has a connection of its own; the rest share one, on which every
+/// feature of the client is declared.
 @Tag("real-server")
+@ParameterizedClass
+@EnumSource
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class EverythingServerTest {
   private static final Path WORK = Path.of("work").toAbsolutePath();
   private static final Path MORE = Path.of("more work").toAbsolutePath();
 
-  private static final Heard HEARD = new Heard();
+  private static EverythingServer server;
   private static NothingLeft nothingLeft;
+  private static Heard heard;
   private static McpClient client;
 
   // What the client does for the server; each test sets what it needs.
-  private static volatile List<Root> roots = List.of(Root.of(WORK).named("work"));
+  private static volatile List<Root> roots;
   private static volatile Handler<SamplingRequest, SamplingResult> sampling;
   private static volatile Handler<ElicitationForm, ElicitationResult> form;
   private static volatile Handler<ElicitationUrl, ElicitationResult> url;
 
+  private final Way way;
+
+  EverythingServerTest(Way way) {
+    this.way = way;
+  }
+
   @BeforeAll
-  @Timeout(value = 120, threadMode = Timeout.ThreadMode.SAME_THREAD)
-  static void connect() throws Exception {
+  static void npxIsNeeded() {
     Npx.isNeeded();
+  }
+
+  @BeforeParameterizedClassInvocation
+  static void connect(Way way) throws Exception {
+    server = EverythingServer.start(way);
     nothingLeft = NothingLeft.check();
+    heard = new Heard();
+    roots = List.of(Root.of(WORK).named("work"));
     var features =
         ClientFeatures.none()
             .withRoots(() -> roots)
             .withSampling(request -> sampling.answer(request))
             .withElicitation(request -> form.answer(request))
             .withElicitationUrl(request -> url.answer(request))
-            .withListener(HEARD);
-    client =
-        McpClient.open(
-            Npx.everything().withEnvironment(Map.of("GREETING", "hello")),
-            Npx.OPTIONS.withFeatures(features));
-    awaitRoots(1); // it asks for them some time after the handshake, and obeys no change before
+            .withListener(heard);
+    client = McpClient.open(server.spec(), Npx.OPTIONS.withFeatures(features));
+    // It asks for them some time after the handshake, and obeys no change before.
+    assertTimeoutPreemptively(Duration.ofSeconds(30), () -> awaitRoots(1));
   }
 
   private static ServerEvent.LogMessage awaitRoots(int count) throws InterruptedException {
     String start = "Roots updated: " + count + " ";
-    return HEARD.await(ServerEvent.LogMessage.class, each -> textOf(each).startsWith(start));
+    return heard.await(ServerEvent.LogMessage.class, each -> textOf(each).startsWith(start));
   }
 
-  @AfterAll
-  static void nothingIsLeft() {
-    if (client != null) {
-      client.close();
-    }
-    if (nothingLeft != null) {
-      nothingLeft.close();
+  @AfterParameterizedClassInvocation
+  static void nothingIsLeft() throws Exception {
+    try (var running = server) { // null if it has not started
+      if (client != null) {
+        client.close();
+        nothingLeft.close();
+        running.awaitNoSession();
+        assertThat(running.errors()).isEmpty();
+      }
+    } finally {
+      client = null;
+      server = null;
     }
   }
 
@@ -143,15 +169,15 @@ class EverythingServerTest {
 
   @Test
   void itTellsItsNameRevisionAndInstructions() throws Exception {
-    ServerInfo server = client.server();
-    assertThat(server.name()).isEqualTo("mcp-servers/everything");
-    assertThat(server.version()).isNotEmpty();
-    assertThat(server.protocolVersion()).isEqualTo("2025-11-25");
-    assertThat(server.instructions().orElseThrow()).contains("Use `get-roots-list`");
-    assertThat(server.json().object("serverInfo").string("title"))
+    ServerInfo info = client.server();
+    assertThat(info.name()).isEqualTo("mcp-servers/everything");
+    assertThat(info.version()).isNotEmpty();
+    assertThat(info.protocolVersion()).isEqualTo("2025-11-25");
+    assertThat(info.instructions().orElseThrow()).contains("Use `get-roots-list`");
+    assertThat(info.json().object("serverInfo").string("title"))
         .isEqualTo("Everything Reference Server");
     assertThat(List.of("tools", "resources", "prompts", "completions", "logging", "tasks"))
-        .allMatch(server::declares);
+        .allMatch(info::declares);
     client.ping();
   }
 
@@ -182,18 +208,22 @@ class EverythingServerTest {
     assertThat(client.tools()).extracting(Tool::name).containsExactlyInAnyOrderElementsOf(all);
 
     try (var _ = NothingLeft.check();
-        var plain = McpClient.open(Npx.everything(), Npx.OPTIONS)) {
+        var plain = McpClient.open(server.spec(), Npx.OPTIONS)) {
       assertThat(plain.tools()).extracting(Tool::name).containsExactlyInAnyOrderElementsOf(always);
     }
   }
 
   @Test
   void toolsThatComeWithTheHandshakeAreTold() throws Exception {
-    HEARD.await(ServerEvent.ListChanged.class, event -> event.list() == ServerEvent.List.TOOLS);
+    assumeTrue(
+        way != Way.HTTP,
+        "it tells while it takes notifications/initialized, and there is no stream to tell it on yet");
+    heard.await(ServerEvent.ListChanged.class, event -> event.list() == ServerEvent.List.TOOLS);
   }
 
   @Test
   void theSpecsEnvironmentReachesTheInnermostProcess() throws Exception {
+    assumeTrue(way == Way.STDIO, "over HTTP the server's environment is its own");
     JsonObject environment = answered(text("get-env"));
     assertThat(environment.string("GREETING")).isEqualTo("hello");
     assertThat(environment.has("MCP_SCOPE_CONNECTION")).isTrue(); // by which a close finds it
@@ -345,7 +375,7 @@ class EverythingServerTest {
                 "resourceLink")
             .content()
             .getFirst();
-    HEARD.await(ServerEvent.ListChanged.class, event -> event.list() == ServerEvent.List.RESOURCES);
+    heard.await(ServerEvent.ListChanged.class, event -> event.list() == ServerEvent.List.RESOURCES);
     assertThat(client.resources()).extracting(Resource::uri).contains(link.string("uri"));
     byte[] zipped = client.readResource(link.string("uri")).getFirst().bytes().orElseThrow();
     try (var unzipped = new GZIPInputStream(new ByteArrayInputStream(zipped))) {
@@ -361,10 +391,10 @@ class EverythingServerTest {
     client.subscribe(kept);
     client.unsubscribe(given);
     text("toggle-subscriber-updates"); // tells at once, in the order of the subscriptions
-    HEARD.await(ServerEvent.ResourceUpdated.class, event -> event.uri().equals(kept));
+    heard.await(ServerEvent.ResourceUpdated.class, event -> event.uri().equals(kept));
     text("toggle-subscriber-updates");
     client.unsubscribe(kept);
-    assertThat(HEARD.all(ServerEvent.ResourceUpdated.class))
+    assertThat(heard.all(ServerEvent.ResourceUpdated.class))
         .extracting(ServerEvent.ResourceUpdated::uri)
         .doesNotContain(given);
   }
@@ -448,11 +478,11 @@ class EverythingServerTest {
     client.subscribe("demo://resource/dynamic/text/103"); // it logs each as "info"
     client.setLogLevel(LogLevel.INFO);
     client.subscribe("demo://resource/dynamic/text/104");
-    ServerEvent.LogMessage heard =
-        HEARD.await(
-            ServerEvent.LogMessage.class, message -> textOf(message).contains("dynamic/text/104"));
-    assertThat(heard.level()).isEqualTo(LogLevel.INFO);
-    assertThat(HEARD.all(ServerEvent.LogMessage.class))
+    ServerEvent.LogMessage message =
+        heard.await(
+            ServerEvent.LogMessage.class, each -> textOf(each).contains("dynamic/text/104"));
+    assertThat(message.level()).isEqualTo(LogLevel.INFO);
+    assertThat(heard.all(ServerEvent.LogMessage.class))
         .extracting(EverythingServerTest::textOf)
         .noneMatch(text -> text.contains("dynamic/text/103"));
   }
@@ -461,8 +491,9 @@ class EverythingServerTest {
   void aLogMessageHasTheLevelItSpeaksOf() throws Exception {
     text("toggle-simulated-logging"); // one at once, of any level
     ServerEvent.LogMessage message =
-        HEARD.await(
-            ServerEvent.LogMessage.class, each -> textOf(each).matches("\\w+[- ]level[- ]message"));
+        heard.await(
+            ServerEvent.LogMessage.class,
+            each -> textOf(each).matches("\\w+[- ]level[- ]message( - SessionId .+)?"));
     text("toggle-simulated-logging");
     assertThat(textOf(message)).startsWithIgnoringCase(message.level().word());
     assertThat(message.logger()).isEmpty();
@@ -483,7 +514,7 @@ class EverythingServerTest {
     assertThat(progress).extracting(Progress::progress).isSorted().endsWith(4.0);
     assertThat(progress.getLast().total()).hasValue(4);
     ServerEvent.CallProgress told =
-        HEARD.await(
+        heard.await(
             ServerEvent.CallProgress.class, event -> event.progress().equals(progress.getLast()));
     assertThat(told.method()).isEqualTo("tools/call");
     assertThat(told.target()).isEqualTo("trigger-long-running-operation");
@@ -772,7 +803,7 @@ class EverythingServerTest {
   @Test
   void itGoesGracefully() throws Exception {
     try (var _ = NothingLeft.check();
-        var own = McpClient.open(Npx.everything(), Npx.OPTIONS)) {
+        var own = McpClient.open(server.spec(), Npx.OPTIONS)) {
       CloseReport report = own.closeAndReport();
       assertThat(report.outcome()).as("%s", report).isEqualTo(CloseReport.Outcome.GRACEFUL);
       assertThat(report.nothingLeft()).isTrue();
@@ -796,7 +827,7 @@ class EverythingServerTest {
             });
     try (var _ = NothingLeft.check();
         var warnings = new Warnings();
-        var own = McpClient.open(Npx.everything(), Npx.OPTIONS.withFeatures(features))) {
+        var own = McpClient.open(server.spec(), Npx.OPTIONS.withFeatures(features))) {
       var caller =
           new Caller<>(() -> own.callTool("trigger-sampling-request", Map.of("prompt", "Wait!")));
       asked.await();
@@ -811,8 +842,9 @@ class EverythingServerTest {
 
   @Test
   void aKillOfTheInnerNodeProcessInMidCallFailsTheCallAtOnce() throws Exception {
+    assumeTrue(way == Way.STDIO, "over HTTP it is everybody's, and has a test of its own for it");
     try (var _ = NothingLeft.check();
-        var own = McpClient.open(Npx.everything(), Npx.OPTIONS)) {
+        var own = McpClient.open(server.spec(), Npx.OPTIONS)) {
       var running = new CountDownLatch(1);
       var caller =
           new Caller<>(() ->
