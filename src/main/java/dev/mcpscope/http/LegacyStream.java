@@ -56,8 +56,12 @@ final class LegacyStream {
     } catch (Messages.ViolationException e) {
       over(new CallFailure(CallFailure.Kind.PROTOCOL, e.getMessage(), e));
     } catch (IOException e) {
-      over(transport.failure(e));
+      over(begun ? brokenOff(e) : transport.failure(e));
     }
+  }
+
+  private static CallFailure brokenOff(IOException e) {
+    return new CallFailure(CallFailure.Kind.CUT, "the server broke its event stream off", e);
   }
 
   private void over(CallFailure why) {

@@ -130,7 +130,9 @@ class HttpRealServerTest {
     McpClient client = connect(server.spec(), PATIENT);
     Caller<ToolResult> caller = call(client);
     server.close();
-    assertThat(promptly(caller::failure)).isInstanceOf(ConnectionLostException.class);
+    assertThat(promptly(caller::failure))
+        .isInstanceOf(ConnectionLostException.class)
+        .hasMessageContaining("the server broke its event stream off");
     states.await("Failed");
     assertThat(client.closeAndReport().nothingLeft()).isTrue();
   }
