@@ -42,7 +42,8 @@ public record ClientOptions(
   /// @param items how many tools, resources or prompts a server may have; default 10,000
   /// @param serverRequests how many of its requests may be unanswered; default 256
   /// @param events how many events may wait for the listener; default 1,024
-  /// @param eventBytes how long a notification may be; a longer one is dropped; default 64 KiB
+  /// @param eventBytes how long a notification may be, and 32 times as many as the values that it may
+  ///     hold; one that exceeds this is dropped and counted; default 64 KiB, 2,048 values
   public record Limits(
       JsonLimits message,
       int stderrBytes,

@@ -70,6 +70,9 @@ public final class Connection {
     default void told(ServerEvent event) {}
   }
 
+  /// About what a value takes in memory: an event that may be so long may hold so many of them.
+  private static final int BYTES_OF_A_VALUE = 32;
+
   /// What can happen to the owner.
   private sealed interface Mail {
     record Stop(CloseReason reason) implements Mail {}
@@ -599,8 +602,8 @@ public final class Connection {
             drop("an answer to no call");
           }
         }
-        case RpcMessage.Notification notification when bytes > options.limits().eventBytes() -> {
-          drop(notification.method() + ", which has " + bytes + " bytes");
+        case RpcMessage.Notification notification when isTooLong(notification, bytes) -> {
+          drop(notification.method() + ", which has " + bytes + " bytes, or too many values");
           tell(new ServerEvent.Dropped(1));
         }
         case RpcMessage.Notification(var method, var params) -> {
@@ -625,6 +628,11 @@ public final class Connection {
           }
         }
       }
+    }
+
+    private boolean isTooLong(RpcMessage.Notification notification, int bytes) {
+      int most = options.limits().eventBytes();
+      return bytes > most || notification.params().hasMoreValuesThan(most / BYTES_OF_A_VALUE);
     }
 
     private void tooMuch() {

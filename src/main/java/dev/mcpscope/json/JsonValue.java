@@ -3,6 +3,7 @@ package dev.mcpscope.json;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 
 /// One immutable JSON value. Its `toString` is its JSON text, as [JsonWriter] writes it.
@@ -45,5 +46,28 @@ public sealed interface JsonValue
       case JsonBoolean _ -> "a boolean";
       case JsonNull _ -> "null";
     };
+  }
+
+  /// Returns whether this value and those inside it are more than `most`: a short text can hold many
+  /// values, and each takes some forty times the memory of a digit.
+  default boolean hasMoreValuesThan(int most) {
+    return left(this, most) < 0;
+  }
+
+  private static int left(JsonValue value, int most) {
+    int left = most - 1;
+    Iterable<? extends JsonValue> inside =
+        switch (value) {
+          case JsonObject object -> object.members().values();
+          case JsonArray array -> array;
+          case JsonString _, JsonNumber _, JsonBoolean _, JsonNull _ -> List.of();
+        };
+    for (JsonValue one : inside) {
+      if (left < 0) {
+        return left;
+      }
+      left = left(one, left);
+    }
+    return left;
   }
 }
