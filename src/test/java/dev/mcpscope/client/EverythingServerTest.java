@@ -834,7 +834,8 @@ class EverythingServerTest {
       CloseReport report = own.closeAndReport();
       interrupted.await();
       assertThat(caller.failure()).isInstanceOf(ConnectionClosedException.class);
-      assertThat(report.callsFailed()).isEqualTo(1);
+      // It may be looking at the tools as well, which have changed right after the handshake.
+      assertThat(report.callsFailed()).isBetween(1, 2);
       assertThat(report.nothingLeft()).as("%s", report).isTrue();
       assertThat(warnings.messages()).isEmpty(); // nothing has failed
     }
