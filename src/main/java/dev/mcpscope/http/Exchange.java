@@ -30,6 +30,7 @@ final class Exchange {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.http");
   private static final int MOST_OF_A_REFUSAL = 64 * 1024;
   private static final int MOST_ATTEMPTS = 2;
+  private static final int MOST_RESUMPTIONS = 3; // in a row, and in vain
 
   /// Who waits for what comes of it.
   interface Receiver {
@@ -317,7 +318,9 @@ final class Exchange {
   /// Reads the stream, and the ones that continue it, until the answer has come.
   private void follow(InputStream first, HttpSession session)
       throws IOException, InterruptedException {
-    var reconnects = new Reconnects(transport.reconnects());
+    // Somebody waits for the answer: he is told sooner than a stream is given up that nobody waits
+    // for.
+    var reconnects = new Reconnects(transport.reconnects().withAttemptsAtMost(MOST_RESUMPTIONS));
     Optional<String> last = Optional.empty();
     InputStream in = first;
     while (true) {

@@ -30,4 +30,9 @@ public record ReconnectBudget(Duration first, Duration most, int attempts) {
   public static ReconnectBudget defaults() {
     return new ReconnectBudget(Duration.ofSeconds(1), Duration.ofSeconds(30), 8);
   }
+
+  /// Returns the same with no more attempts than this.
+  public ReconnectBudget withAttemptsAtMost(int most) {
+    return new ReconnectBudget(first, this.most, Math.min(attempts, most));
+  }
 }

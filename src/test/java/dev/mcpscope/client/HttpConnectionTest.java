@@ -348,6 +348,23 @@ class HttpConnectionTest {
   }
 
   @Test
+  void anAnswerThatNobodyCanContinueIsGivenUpBeforeTheStream() throws Exception {
+    var patient =
+        OPTIONS.withReconnect(
+            new ReconnectBudget(Duration.ofMillis(20), Duration.ofMillis(50), 1_000));
+    McpClient client =
+        open(
+            patient,
+            on("tools/call", new Act.Polls(9, 10)).once(),
+            on("GET", new Act.Status(502)).after(1).times(3));
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOf(ExchangeFailedException.class)
+        .hasMessageContaining("cannot be continued");
+    assertThat(echo(client)).contains("hi");
+    close(client);
+  }
+
+  @Test
   void aPollThatTakesTooLongEndsWithItsCall() throws Exception {
     McpClient client = open(on("tools/call", new Act.Polls(1_000_000, 100)).once());
     var brief = CallOptions.defaults().withTimeout(Duration.ofMillis(400));
