@@ -108,6 +108,7 @@ public final class Connection {
 
   private final String name;
   private final String server;
+  private final Causes causes;
   private final ServerSpec spec;
   private final ClientOptions options;
   private final Optional<HttpPool> shared;
@@ -162,6 +163,7 @@ public final class Connection {
       Observer observer) {
     this.name = name;
     this.server = server;
+    this.causes = new Causes(server);
     this.spec = spec;
     this.options = options;
     this.shared = shared;
@@ -384,7 +386,7 @@ public final class Connection {
       case Health.Good _ -> new ConnectionState.Connected(client, tools);
       case Health.Away(var problem) -> new ConnectionState.Degraded(client, tools, problem);
       case Health.Unauthorized(var refusal) ->
-          new ConnectionState.NeedsAuthorization(client, tools, unauthorized(refusal));
+          new ConnectionState.NeedsAuthorization(client, tools, causes.unauthorized(refusal));
     };
   }
 
@@ -416,11 +418,11 @@ public final class Connection {
   /// In the middle of the handshake what the server has said before it went is the better cause, and
   /// it is on its way: the handshake has been told by now, or is told here, and ends.
   private End lost(Loss loss) {
-    gone = failed(exception(loss));
+    gone = failed(causes.of(loss));
     if (handshaken) {
       return gone;
     }
-    pending.end(() -> exception(loss));
+    pending.end(() -> causes.of(loss));
     return null;
   }
 
@@ -468,7 +470,7 @@ public final class Connection {
   private void close(TaskScope<Mail> scope, Closing closing, End end) {
     publish(new ConnectionState.Closing(end.reason()));
     closing.step(
-        "fail what waits", () -> closing.callsFailed(pending.end(() -> copy(end.cause()))));
+        "fail what waits", () -> closing.callsFailed(pending.end(() -> causes.copy(end.cause()))));
     if (guest != null && !welcomed) {
       closing.step(
           "end onConnect", () -> guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE));
@@ -547,49 +549,6 @@ public final class Connection {
 
   private static End failed(McpException cause) {
     return new End(cause, cause.getMessage());
-  }
-
-  private McpException exception(Loss loss) {
-    String message = server + ": " + loss.message();
-    return switch (loss.kind()) {
-      case GONE -> new ConnectionLostException(message, loss.cause());
-      case PROTOCOL -> new ProtocolViolationException(message, loss.cause());
-    };
-  }
-
-  private AuthorizationRequiredException unauthorized(CallFailure refusal) {
-    String message = server + ": " + refusal.message();
-    return new AuthorizationRequiredException(
-        message, refusal.status(), refusal.challenges(), refusal.cause());
-  }
-
-  private McpException exception(CallFailure failure) {
-    String message = server + ": " + failure.message();
-    return switch (failure.kind()) {
-      case UNAUTHORIZED -> unauthorized(failure);
-      case PROTOCOL -> new ProtocolViolationException(message, failure.cause());
-      case NOT_SENT, REFUSED ->
-          new ExchangeFailedException(message, failure.status(), false, failure.cause());
-      case CUT ->
-          new ExchangeFailedException(
-              message + "; it may have run", failure.status(), true, failure.cause());
-    };
-  }
-
-  /// Each caller gets an exception of its own, with its own stack trace, and the first one as cause.
-  private McpException copy(McpException cause) {
-    return switch (cause) {
-      case ConnectionClosedException closed ->
-          new ConnectionClosedException(server, closed.reason());
-      case ProtocolViolationException _ ->
-          new ProtocolViolationException(cause.getMessage(), cause);
-      case AuthorizationRequiredException _,
-          CallTimeoutException _,
-          ConnectionLostException _,
-          ExchangeFailedException _,
-          RemoteErrorException _ ->
-          new ConnectionLostException(cause.getMessage(), cause);
-    };
   }
 
   /// Sorts what arrives; called by the transport's reader, which never waits here.
@@ -690,7 +649,7 @@ public final class Connection {
 
     @Override
     public void failed(RpcId request, CallFailure failure) {
-      pending.fail(request, () -> exception(failure));
+      pending.fail(request, () -> causes.of(failure));
     }
 
     @Override
