@@ -27,6 +27,9 @@ import java.util.Map;
 /// forked in it, which scopes those opened. `jcmd PID Thread.dump_to_file -format=json FILE` writes
 /// the same. Immutable; taken while the threads run on, so what ends or starts meanwhile may be in
 /// it or not.
+///
+/// Not for a busy JVM: on JDK 25.0.3 a dump can crash it
+/// (`docs/decisions/0008-the-dump-is-the-jvms-and-has-its-bug.md`).
 public final class ThreadDump {
 
   /// A thread that had not ended.

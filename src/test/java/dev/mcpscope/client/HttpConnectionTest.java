@@ -628,14 +628,6 @@ class HttpConnectionTest {
   }
 
   @Test
-  void aNameWithoutAddressFailsTheConnectAtOnce() {
-    assertThatThrownBy(
-            () -> McpClient.open(ServerSpec.http("http://no-such-name.invalid/"), OPTIONS))
-        .isInstanceOf(ExchangeFailedException.class)
-        .hasMessageContaining("no-such-name.invalid is a name without address");
-  }
-
-  @Test
   void aServerWithoutTlsFailsTheConnectAtOnce() {
     server = ScriptedHttpServer.with();
     String url = server.url().replace("http://", "https://");
