@@ -14,6 +14,9 @@ import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.transport.CloseBudget;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.ReconnectBudget;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.KeyStore;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +26,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -472,6 +478,27 @@ class HttpConnectionTest {
   }
 
   @Test
+  void aServerThatGoesAndComesBackIsALineOfTheLogEach() throws Exception {
+    try (var logged = Logged.under("dev.mcpscope.client")) {
+      McpClient client = open();
+      server.awaitStreams(1);
+      server.stop();
+      awaitState(ConnectionState.Degraded.class);
+      for (int i = 0; i < 5; i++) { // news of the same is none
+        assertThatThrownBy(() -> echo(client)).isInstanceOf(ExchangeFailedException.class);
+      }
+      server.startAgain();
+      awaitState(ConnectionState.Connected.class);
+      close(client);
+      assertThat(logged.texts())
+          .hasSize(2)
+          .satisfiesExactly(
+              line -> assertThat(line).contains("cannot be connected to"),
+              line -> assertThat(line).contains("there again"));
+    }
+  }
+
+  @Test
   void aServerThatStaysAwayIsLost() throws Exception {
     McpClient client = open();
     server.awaitStreams(1);
@@ -633,6 +660,51 @@ class HttpConnectionTest {
     String url = server.url().replace("http://", "https://");
     assertThatThrownBy(() -> McpClient.open(ServerSpec.http(url), OPTIONS))
         .isInstanceOf(ExchangeFailedException.class);
+  }
+
+  @Test
+  void aCertificateThatNobodyVouchesForFailsTheConnectAtOnce(@TempDir Path directory)
+      throws Exception {
+    Path keys = directory.resolve("keys");
+    int made =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=localhost",
+                "-storepass",
+                "password",
+                "-keystore",
+                keys.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(directory.resolve("out").toFile())
+            .start()
+            .waitFor();
+    assertThat(made).isZero();
+    var store = KeyStore.getInstance(keys.toFile(), "password".toCharArray());
+    var factory = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    factory.init(store, "password".toCharArray());
+    SSLContext tls = SSLContext.getInstance("TLS");
+    tls.init(factory.getKeyManagers(), null, null);
+    try (var listening = tls.getServerSocketFactory().createServerSocket(0)) {
+      Thread server =
+          Thread.ofPlatform()
+              .start(() -> {
+                try (var socket = listening.accept()) {
+                  socket.getInputStream().read();
+                } catch (IOException _) {
+                  // the client does not like the certificate
+                }
+              });
+      String url = "https://localhost:" + listening.getLocalPort() + "/mcp";
+      assertThatThrownBy(() -> McpClient.open(ServerSpec.http(url), OPTIONS))
+          .isInstanceOfSatisfying(
+              ExchangeFailedException.class, e -> assertThat(e.mayHaveRun()).isFalse())
+          .hasMessageContaining("fails in the TLS handshake");
+      server.join();
+    }
   }
 
   // The older way.
