@@ -130,14 +130,12 @@ final class Exchange {
     }
     if (status / 100 == 2) {
       if (response.body() instanceof InputStream in) {
-        answer(response, in, session);
+        answer(response, in);
       }
       return false;
     }
-    Optional<RpcError> error = error(response);
-    if (answered) {
-      return false; // by an error that has the request's id
-    }
+    Optional<RpcMessage.Failure> said = said(response);
+    Optional<RpcError> error = said.map(RpcMessage.Failure::error);
     if (unauthorized) {
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       var refusal =
@@ -147,8 +145,12 @@ final class Exchange {
       fail(refusal);
       return false;
     }
-    if (isForgotten(status, session, error)) {
+    if (isForgotten(status, session, error) && !(attempts >= MOST_ATTEMPTS && isAnswer(said))) {
       return forgotten(session);
+    }
+    if (isAnswer(said)) {
+      received(said.get(), 0);
+      return false;
     }
     var refusal = new CallFailure(CallFailure.Kind.REFUSED, refused(response, error), status);
     if (isInitialize() && !renews && (status == 400 || status == 404 || status == 405)) {
@@ -234,35 +236,35 @@ final class Exchange {
     return text.toString();
   }
 
-  /// Reads the error that a refusal may hold. One with the request's id is the request's answer.
-  private Optional<RpcError> error(HttpResponse<?> response) throws IOException {
+  /// An error with the request's id is the request's answer, whatever the status.
+  private boolean isAnswer(Optional<RpcMessage.Failure> said) {
+    return said.isPresent() && id.isPresent() && said.get().id().equals(id);
+  }
+
+  /// Reads the error that a refusal may hold.
+  private Optional<RpcMessage.Failure> said(HttpResponse<?> response) throws IOException {
     if (!(response.body() instanceof InputStream in)) {
       return Optional.empty();
     }
+    var failures = new ArrayList<RpcMessage.Failure>();
     try {
-      if (!Messages.isJson(Messages.type(response))) {
-        return Optional.empty();
-      }
-      var errors = new ArrayList<RpcError>();
-      Messages.read(
-          in,
-          transport.limits().message().withMaxBytes(MOST_OF_A_REFUSAL),
-          (message, bytes) -> {
-            if (message instanceof RpcMessage.Failure(var of, var error)) {
-              errors.add(error);
-              if (of.isPresent()) {
-                received(message, bytes);
+      if (Messages.isJson(Messages.type(response))) {
+        Messages.read(
+            in,
+            transport.limits().message().withMaxBytes(MOST_OF_A_REFUSAL),
+            (message, _) -> {
+              if (message instanceof RpcMessage.Failure failure) {
+                failures.add(failure);
               }
-            }
-          });
-      return errors.stream().findFirst();
+            });
+      }
     } catch (Messages.ViolationException e) {
       LOG.log(System.Logger.Level.DEBUG, "a refusal is no message: {0}", e.getMessage());
     }
-    return Optional.empty();
+    return failures.stream().findFirst();
   }
 
-  private void answer(HttpResponse<?> response, InputStream in, HttpSession session)
+  private void answer(HttpResponse<?> response, InputStream in)
       throws IOException, InterruptedException {
     if (isInitialize()) {
       transport.begins(response.headers().firstValue("Mcp-Session-Id"));

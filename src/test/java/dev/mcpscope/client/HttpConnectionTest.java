@@ -420,6 +420,33 @@ class HttpConnectionTest {
     close(client);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"null", "4"}) // the call is the fourth request, after a list of two pages
+  void aServerThatSaysBadRequestOfASessionHasForgottenItToo(String id) throws Exception {
+    String error =
+        "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":-32000,"
+            + "\"message\":\"Bad Request: No valid session ID provided\"}}";
+    McpClient client =
+        open(
+            on("tools/call", new Act.Status(400, "application/json", error.formatted(id)))
+                .times(1));
+    assertThat(echo(client)).contains("hi");
+    assertThat(server.requests("initialize")).hasSize(2);
+    client.close();
+  }
+
+  @Test
+  void anErrorWithTheRequestsIdIsItsAnswerWhateverTheStatus() throws Exception {
+    String error =
+        "{\"jsonrpc\":\"2.0\",\"id\":4,\"error\":{\"code\":-32602,\"message\":\"wrong\"}}";
+    McpClient client =
+        open(on("tools/call", new Act.Status(400, "application/json", error)).times(1));
+    assertThatThrownBy(() -> echo(client))
+        .isInstanceOfSatisfying(
+            RemoteErrorException.class, e -> assertThat(e.code()).isEqualTo(-32602));
+    close(client);
+  }
+
   @Test
   void callsThatFindTheSessionForgottenTogetherBeginOneOnly() throws Exception {
     McpClient client = open();
