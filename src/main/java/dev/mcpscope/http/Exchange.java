@@ -380,7 +380,8 @@ final class Exchange {
     }
   }
 
-  /// Opens the stream that continues the one that has ended: "the client SHOULD […] resume".
+  /// Opens the stream that continues the one that has ended: "it SHOULD issue an HTTP GET to the MCP
+  /// endpoint, and include the `Last-Event-ID` header".
   ///
   /// @return empty when there is none
   private Optional<InputStream> next(

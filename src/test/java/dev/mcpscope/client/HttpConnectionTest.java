@@ -505,6 +505,16 @@ class HttpConnectionTest {
   }
 
   @Test
+  void aProxyThatFindsNoServerShowsThatItIsAway() throws Exception {
+    McpClient client = open(on("GET", new Act.Status(503)).after(1).times(2));
+    server.awaitStreams(1);
+    server.endStreams(End.CLOSE);
+    assertThat(awaitState(ConnectionState.Degraded.class).problem()).contains("HTTP 503");
+    awaitState(ConnectionState.Connected.class);
+    close(client);
+  }
+
+  @Test
   void aServerThatGoesAndComesBackIsALineOfTheLogEach() throws Exception {
     try (var logged = Logged.under("dev.mcpscope.client")) {
       McpClient client = open();
