@@ -1,6 +1,5 @@
 package dev.mcpscope.http;
 
-import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
@@ -10,6 +9,7 @@ import java.io.InputStream;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
 import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -48,6 +48,7 @@ final class Exchange {
   private final Receiver receiver;
   private final Fetch fetch;
   private final Optional<RpcId> id; // empty for what is no request
+  private volatile boolean begun; // so that the server may know of it
   private int attempts;
   private boolean answered;
 
@@ -84,13 +85,17 @@ final class Exchange {
   }
 
   /// Ends it, whatever it waits for; any thread, never blocks. Nobody is told.
-  void cancel() {
+  ///
+  /// @return whether the server may know of it: it is sent no more, if it has not been yet
+  boolean cancel() {
     fetch.cancel();
+    return begun;
   }
 
   /// Sends the message in a session, and reads what comes back.
   void run(HttpSession session) throws InterruptedException {
     boolean again = false;
+    begun = true; // before it is looked whether it was cancelled: one of the two sees the other
     try {
       again = !fetch.isCancelled() && exchange(session);
     } catch (ClosedChannelException _) {
@@ -98,7 +103,7 @@ final class Exchange {
     } catch (Messages.ViolationException e) {
       fail(new CallFailure(CallFailure.Kind.PROTOCOL, e.getMessage(), null));
     } catch (IOException e) {
-      fail(transport.failure(e));
+      fail(transport.failure(e, session));
     } finally {
       if (!again) {
         end();
@@ -130,29 +135,33 @@ final class Exchange {
     }
     if (status / 100 == 2) {
       if (response.body() instanceof InputStream in) {
-        answer(response, in);
+        answer(response, in, session);
       }
       return false;
     }
-    Optional<RpcMessage.Failure> said = said(response);
-    Optional<RpcError> error = said.map(RpcMessage.Failure::error);
+    Optional<Told> told = told(response);
     if (unauthorized) {
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       var refusal =
           new CallFailure(
-              CallFailure.Kind.UNAUTHORIZED, refused(response, error), status, challenges, null);
+              CallFailure.Kind.UNAUTHORIZED,
+              refused(response, told, session),
+              status,
+              challenges,
+              null);
       transport.unauthorized(refusal);
       fail(refusal);
       return false;
     }
-    if (isForgotten(status, session, error) && !(attempts >= MOST_ATTEMPTS && isAnswer(said))) {
-      return forgotten(session);
+    if (isForgotten(status, session, told)) {
+      return forgotten(session, told);
     }
-    if (isAnswer(said)) {
-      received(said.get(), 0);
+    if (isAnswer(told)) {
+      received(told.get().failure(), told.get().bytes());
       return false;
     }
-    var refusal = new CallFailure(CallFailure.Kind.REFUSED, refused(response, error), status);
+    var refusal =
+        new CallFailure(CallFailure.Kind.REFUSED, refused(response, told, session), status);
     if (isInitialize() && !renews && (status == 400 || status == 404 || status == 405)) {
       transport.tryLegacy(this, refusal);
       return true;
@@ -192,26 +201,31 @@ final class Exchange {
   }
 
   /// "When a client receives HTTP 404 in response to a request containing an MCP-Session-Id, it MUST
-  /// start a new session". Servers made with the older official libraries answer 400, and say that
-  /// the session is the problem.
-  private static boolean isForgotten(int status, HttpSession session, Optional<RpcError> error) {
+  /// start a new session", whatever else the answer says. Servers made with the older official
+  /// libraries answer 400, and say that the session is the problem.
+  private boolean isForgotten(int status, HttpSession session, Optional<Told> told) {
     if (session.id().isEmpty()) {
       return false;
     }
     return status == 404
         || status == 400
-            && error
-                .filter(e -> e.message().toLowerCase(Locale.ROOT).contains("session"))
+            && told.map(error -> error.failure().error().message().toLowerCase(Locale.ROOT))
+                .filter(message -> message.contains("session"))
                 .isPresent();
   }
 
-  /// What was refused was not done, so that it can be done in another session; but an answer to a
+  /// What was refused was not done, so that it can be done in another session; but what is about a
   /// request of the old one means nothing there.
-  private boolean forgotten(HttpSession session) {
-    if (message instanceof RpcMessage.Response) {
+  private boolean forgotten(HttpSession session, Optional<Told> told) {
+    if (message instanceof RpcMessage.Response || isCancellation()) {
+      transport.forgotten(session);
       return false;
     }
     if (renews || attempts >= MOST_ATTEMPTS) {
+      if (isAnswer(told)) { // so it is not the session that was not found
+        received(told.get().failure(), told.get().bytes());
+        return false;
+      }
       fail(
           new CallFailure(
               CallFailure.Kind.REFUSED,
@@ -219,59 +233,71 @@ final class Exchange {
               404));
       return false;
     }
+    begun = false;
     transport.forgotten(this, session);
     return true;
   }
 
-  private String refused(HttpResponse<?> response, Optional<RpcError> error) {
+  private boolean isCancellation() {
+    return message instanceof RpcMessage.Notification(var method, _)
+        && method.equals(HttpTransport.CANCELLED);
+  }
+
+  private String refused(HttpResponse<?> response, Optional<Told> told, HttpSession session) {
     var text = new StringBuilder("the server answered HTTP ").append(response.statusCode());
-    error.ifPresent(e -> text.append(": ").append(transport.target().shown(e.message())));
+    told.map(error -> error.failure().error().message())
+        .ifPresent(why -> text.append(": ").append(transport.target().shown(why, session)));
     if (response.statusCode() / 100 == 3) {
       text.append(", and redirects are not followed");
     }
     response
         .headers()
         .firstValue("Retry-After")
-        .ifPresent(when -> text.append("; Retry-After: ").append(transport.target().shown(when)));
+        .ifPresent(
+            when -> text.append("; Retry-After: ").append(transport.target().shown(when, session)));
     return text.toString();
   }
 
-  /// An error with the request's id is the request's answer, whatever the status.
-  private boolean isAnswer(Optional<RpcMessage.Failure> said) {
-    return said.isPresent() && id.isPresent() && said.get().id().equals(id);
+  /// An error that a refusal holds.
+  private record Told(RpcMessage.Failure failure, int bytes) {}
+
+  /// Whether it has the request's id.
+  private boolean isAnswer(Optional<Told> told) {
+    return id.isPresent() && told.filter(error -> error.failure().id().equals(id)).isPresent();
   }
 
   /// Reads the error that a refusal may hold.
-  private Optional<RpcMessage.Failure> said(HttpResponse<?> response) throws IOException {
+  private Optional<Told> told(HttpResponse<?> response) throws IOException {
     if (!(response.body() instanceof InputStream in)) {
       return Optional.empty();
     }
-    var failures = new ArrayList<RpcMessage.Failure>();
+    var errors = new ArrayList<Told>();
     try {
       if (Messages.isJson(Messages.type(response))) {
         Messages.read(
             in,
             transport.limits().message().withMaxBytes(MOST_OF_A_REFUSAL),
-            (message, _) -> {
+            (message, bytes) -> {
               if (message instanceof RpcMessage.Failure failure) {
-                failures.add(failure);
+                errors.add(new Told(failure, bytes));
               }
             });
       }
     } catch (Messages.ViolationException e) {
       LOG.log(System.Logger.Level.DEBUG, "a refusal is no message: {0}", e.getMessage());
     }
-    return failures.stream().findFirst();
+    return errors.stream().findFirst();
   }
 
-  private void answer(HttpResponse<?> response, InputStream in)
+  private void answer(HttpResponse<?> response, InputStream in, HttpSession session)
       throws IOException, InterruptedException {
     if (isInitialize()) {
       transport.begins(response.headers().firstValue("Mcp-Session-Id"));
     }
     String type = Messages.type(response);
     if (Messages.isEvents(type)) {
-      follow(in, transport.session());
+      // Its ids are of the session that it was asked for in, whatever has become of that.
+      follow(in, isInitialize() ? transport.session() : session);
     } else if (Messages.isJson(type)) {
       Messages.read(
           in,
@@ -279,7 +305,7 @@ final class Exchange {
           (message, bytes) -> received(attributed(message), bytes));
       fail(violation("none of the messages in the server's answer answers the request"));
     } else {
-      String what = type.isEmpty() ? "nothing" : transport.target().shown(type);
+      String what = type.isEmpty() ? "nothing" : transport.target().shown(type, session);
       fail(
           violation(
               "the server answered HTTP "
@@ -324,6 +350,7 @@ final class Exchange {
     // for.
     var reconnects = new Reconnects(transport.reconnects().withAttemptsAtMost(MOST_RESUMPTIONS));
     Optional<String> last = Optional.empty();
+    Optional<Duration> retry = Optional.empty();
     InputStream in = first;
     while (true) {
       var parser =
@@ -336,6 +363,7 @@ final class Exchange {
       reconnects.opened();
       IOException broken = read(in, parser);
       last = parser.lastEventId().isPresent() ? parser.lastEventId() : last;
+      retry = parser.retry().isPresent() ? parser.retry() : retry;
       last = last.filter(Target::fitsHeader); // without it GET would open another kind of stream
       if (answered) {
         return;
@@ -344,7 +372,7 @@ final class Exchange {
         fail(cut("the event stream ended without the answer", broken));
         return;
       }
-      var next = next(reconnects, parser, session, last);
+      var next = next(reconnects, retry, session, last);
       if (next.isEmpty()) {
         fail(cut("the event stream ended without the answer, and cannot be continued", broken));
         return;
@@ -385,11 +413,9 @@ final class Exchange {
   ///
   /// @return empty when there is none
   private Optional<InputStream> next(
-      Reconnects reconnects, SseParser parser, HttpSession session, Optional<String> last)
+      Reconnects reconnects, Optional<Duration> retry, HttpSession session, Optional<String> last)
       throws IOException, InterruptedException {
-    for (var due = reconnects.next(parser.retry());
-        due.isPresent();
-        due = reconnects.next(parser.retry())) {
+    for (var due = reconnects.next(retry); due.isPresent(); due = reconnects.next(retry)) {
       fetch.pause(due.get());
       try {
         HttpResponse<InputStream> response =
@@ -397,6 +423,9 @@ final class Exchange {
         int status = response.statusCode();
         if (status == 200 && Messages.isEvents(Messages.type(response))) {
           return Optional.of(response.body());
+        }
+        if (status == 404 && session.id().isPresent()) {
+          transport.forgotten(session); // and with it what the request has come to
         }
         if (!Reconnects.isPassing(status)) {
           return Optional.empty();
@@ -410,7 +439,7 @@ final class Exchange {
         LOG.log(
             System.Logger.Level.DEBUG,
             "an event stream is not continued yet: {0}",
-            transport.target().said(e));
+            transport.target().said(e, session));
       }
     }
     return Optional.empty();

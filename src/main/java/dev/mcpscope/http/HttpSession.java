@@ -14,4 +14,10 @@ record HttpSession(Optional<String> id, String version) {
   boolean isVersioned() {
     return version.compareTo("2025-06-18") >= 0;
   }
+
+  /// Names the revision only: the id is for the server.
+  @Override
+  public String toString() {
+    return "session" + (id.isPresent() ? " ***" : "") + " " + version;
+  }
 }

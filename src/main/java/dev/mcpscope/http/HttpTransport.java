@@ -64,6 +64,7 @@ public final class HttpTransport implements Transport {
 
   static final String INITIALIZE = "initialize";
   static final String INITIALIZED = "notifications/initialized";
+  static final String CANCELLED = "notifications/cancelled";
 
   /// What the transport is bounded by.
   ///
@@ -213,8 +214,9 @@ public final class HttpTransport implements Transport {
   @Override
   public void send(RpcMessage message) throws OverloadedException {
     if (message instanceof RpcMessage.Notification(var method, var params)
-        && method.equals("notifications/cancelled")) {
-      cancel(params.get("requestId"));
+        && method.equals(CANCELLED)
+        && !cancel(params.get("requestId"))) {
+      return; // "MUST only reference requests that were previously issued"
     }
     byte[] body = RpcCodec.encode(message);
     // Answers have some room of their own: a server must not go without because many calls wait.
@@ -247,11 +249,11 @@ public final class HttpTransport implements Transport {
 
   /// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": so the server is
   /// told, and nobody reads its answer any more.
-  private void cancel(JsonValue id) {
+  ///
+  /// @return false when there is nothing to tell: the request was held back, and is not sent any more
+  private boolean cancel(JsonValue id) {
     Exchange exchange = id == null ? null : requests.get(id);
-    if (exchange != null) {
-      exchange.cancel();
-    }
+    return exchange == null || exchange.cancel();
   }
 
   /// Where what comes of an exchange goes.
@@ -523,6 +525,15 @@ public final class HttpTransport implements Transport {
     inbox.received(message, bytes);
   }
 
+  /// On the one stream of the older way answers come too, that to `initialize` first. What is said
+  /// of revisions holds "if using HTTP", this way or that.
+  void receivedLegacy(RpcMessage message, int bytes) {
+    if (message instanceof RpcMessage.Result(var id, var result) && renewal.hasBegunWith(id)) {
+      agreed(result);
+    }
+    received(message, bytes);
+  }
+
   void listens(ServerStream which) {
     mailbox.post(new Mail.Listens(which));
   }
@@ -587,7 +598,12 @@ public final class HttpTransport implements Transport {
 
   /// Says what it means that there was no HTTP answer.
   CallFailure failure(IOException e) {
-    CallFailure failure = target.failure(e);
+    return failure(e, session);
+  }
+
+  /// The same of what was sent in a session that may not be the one of now.
+  CallFailure failure(IOException e, HttpSession session) {
+    CallFailure failure = target.failure(e, session);
     if (failure.kind() == CallFailure.Kind.NOT_SENT) {
       away(failure.message());
     }
@@ -630,7 +646,7 @@ public final class HttpTransport implements Transport {
       }
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
-        throw new IOException("the session's DELETE failed: " + target.said(cause), cause);
+        throw new IOException("the session's DELETE failed: " + target.said(cause, last), cause);
       }
       case RUNNING, CANCELLED -> {
         answer.cancel(true);

@@ -76,7 +76,7 @@ final class LegacyStream {
 
   private void event(SseEvent event) throws Messages.ViolationException {
     if (!event.type().equals("endpoint")) {
-      Messages.decode(event, transport.limits().message(), transport::received);
+      Messages.decode(event, transport.limits().message(), transport::receivedLegacy);
     } else if (!begun) {
       transport.legacy(endpoint(event.text()));
       begun = true;
@@ -88,7 +88,7 @@ final class LegacyStream {
   private Target endpoint(String text) throws Messages.ViolationException {
     Target target = transport.target();
     try {
-      URI endpoint = target.url().resolve(text.strip());
+      URI endpoint = resolved(target.url(), text.strip());
       if (endpoint.getHost() != null
           && endpoint.getScheme() != null
           && endpoint.getRawUserInfo() == null
@@ -100,5 +100,11 @@ final class LegacyStream {
     }
     throw new Messages.ViolationException(
         "the server names an endpoint that is not its own, and messages are not sent there");
+  }
+
+  /// The JDK resolves as RFC 2396 says, by which a query alone loses the path's last segment; since
+  /// RFC 3986 it keeps the whole path.
+  private static URI resolved(URI base, String text) {
+    return base.resolve(text.startsWith("?") ? base.getRawPath() + text : text);
   }
 }

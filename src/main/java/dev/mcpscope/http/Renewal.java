@@ -43,6 +43,12 @@ final class Renewal {
     return String.valueOf(request.params().get("uri"));
   }
 
+  /// Whether this is the id of the request that began the first session.
+  boolean hasBegunWith(Optional<RpcId> id) {
+    RpcMessage.Request first = initialize;
+    return first != null && id.equals(Optional.of(first.id()));
+  }
+
   /// Begins a session in the place of one that is lost, and tells it what the one before was told: a
   /// subtask. The server may be another one by now, as long as it speaks the same revision.
   void run() throws InterruptedException {

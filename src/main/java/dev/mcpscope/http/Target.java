@@ -137,31 +137,38 @@ record Target(URI url, Map<String, String> headers, List<String> secrets) {
   }
 
   /// Returns what a server says, or what the JDK says of it, as it can be shown: not all of it,
-  /// whatever it is, and without what the server was sent in confidence.
-  String shown(String text) {
-    String shown = text;
+  /// whatever it is, and without what the server was sent in confidence, the session's id included.
+  String shown(String text, HttpSession session) {
+    String shown = session.id().map(id -> without(text, id)).orElse(text);
     for (String secret : secrets) {
-      shown = shown.replaceAll("(?i)" + Pattern.quote(secret), "***");
+      shown = without(shown, secret);
     }
     String start = shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + "…" : shown;
     return start.replaceAll("\\p{Cntrl}", "?");
   }
 
+  private static String without(String text, String secret) {
+    return secret.length() < SHORTEST_SECRET
+        ? text
+        : text.replaceAll("(?i)" + Pattern.quote(secret), "***");
+  }
+
   /// Says what it means that there was no HTTP answer.
-  CallFailure failure(IOException e) {
+  CallFailure failure(IOException e, HttpSession session) {
     return switch (e) {
       case HttpConnectTimeoutException _ -> unreached("does not accept a connection", e);
       case ConnectException _ when isUnresolved(e) -> unreached("is a name without address", e);
       case ConnectException _ -> unreached("cannot be connected to", e);
-      case SSLHandshakeException _ -> unreached("fails in the TLS handshake: " + said(e), e);
+      case SSLHandshakeException _ ->
+          unreached("fails in the TLS handshake: " + said(e, session), e);
       case HttpTimeoutException _ -> cut("did not answer in time", e);
-      default -> cut("broke the connection off before its answer: " + said(e), e);
+      default -> cut("broke the connection off before its answer: " + said(e, session), e);
     };
   }
 
   /// The JDK quotes what it cannot read, and that is what the server has sent.
-  String said(Throwable e) {
-    return shown(String.valueOf(e.getMessage()));
+  String said(Throwable e, HttpSession session) {
+    return shown(String.valueOf(e.getMessage()), session);
   }
 
   private static boolean isUnresolved(Throwable e) {
