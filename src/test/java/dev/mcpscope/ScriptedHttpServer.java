@@ -374,7 +374,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
   private void respond(HttpReply reply) throws IOException {
     Request request = reply.request;
     boolean get = request.method().equals("GET");
-    if (legacy.isPresent() && !get && isAtItsPath(request)) {
+    if (legacy.isPresent() && !get && request.path().equals(PATH)) {
       reply.plain(legacy.get().status(), Map.of(), "");
       return;
     }

@@ -162,7 +162,10 @@ final class Exchange {
     }
     var refusal =
         new CallFailure(CallFailure.Kind.REFUSED, refused(response, told, session), status);
-    if (isInitialize() && !renews && (status == 400 || status == 404 || status == 405)) {
+    if (isInitialize()
+        && !renews
+        && !transport.isLegacy()
+        && (status == 400 || status == 404 || status == 405)) {
       transport.tryLegacy(this, refusal);
       return true;
     }

@@ -774,6 +774,15 @@ class HttpConnectionTest {
     client.close();
   }
 
+  @Test
+  void anEndpointThatTakesNoMessagesIsNotTriedForEver() throws Exception {
+    assertThatThrownBy(() -> open(new HttpFault.Legacy(405, List.of("/mcp"))))
+        .isInstanceOf(ExchangeFailedException.class)
+        .hasMessageContaining("HTTP 405");
+    assertThat(methods()).containsExactly("initialize", "GET", "initialize");
+    server.awaitNoConnections(SECOND);
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
