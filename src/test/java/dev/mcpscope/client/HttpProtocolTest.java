@@ -99,12 +99,33 @@ class HttpProtocolTest {
         .containsOnly(Optional.of("text/event-stream"));
   }
 
-  @Test
-  void whereThereIsNoStreamItIsAskedForOnce() throws Exception {
-    McpClient client = open(on("GET", new Act.Status(405)));
+  @ParameterizedTest
+  @ValueSource(ints = {200, 202, 204, 400, 500})
+  void whatIsNoRequestIsToldAndItsAnswerIsNotNeeded(int status) throws Exception {
+    String body = status == 204 ? "" : ERROR_FOR_THE_CALL;
+    McpClient client =
+        open(
+            on("notifications/initialized", json(status, body)),
+            on("response", json(status, body)));
+    server.awaitStreams(1);
+    server.push(PING.toString());
+    server.awaitRequest("response", 1);
     assertThat(echo(client)).contains("hi");
     close(client);
-    assertThat(server.requests("GET")).hasSize(1);
+    assertThat(server.requests("notifications/initialized")).hasSize(1);
+    assertThat(server.requests("response")).hasSize(1);
+  }
+
+  @Test
+  void whereThereIsNoStreamItIsAskedForOnce() throws Exception {
+    McpClient client =
+        open(on("GET", new Act.Status(405)).once(), on("tools/call", new Act.Polls(1, 400)).once());
+    assertThat(echo(client))
+        .contains("hi"); // by a GET of its own, after time for some of the other
+    close(client);
+    assertThat(server.requests("GET"))
+        .extracting(r -> r.header("Last-Event-ID").isPresent())
+        .containsExactly(false, true);
   }
 
   @Test
@@ -119,6 +140,15 @@ class HttpProtocolTest {
       assertThatThrownBy(one::get).hasCauseInstanceOf(ConnectionClosedException.class);
       assertThatThrownBy(other::get).hasCauseInstanceOf(ConnectionClosedException.class);
     }
+  }
+
+  @Test
+  void anAnswerMayComeInABatch() throws Exception {
+    String log =
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"data\":1}}";
+    McpClient client = open(on("tools/call", new Act.Sse("data: [" + log + ",%s]\n\n")));
+    assertThat(echo(client)).contains("hi");
+    close(client);
   }
 
   // Refusals that hold an error.
@@ -236,20 +266,25 @@ class HttpProtocolTest {
 
   // Secrets.
 
-  @Test
-  void theSessionsIdIsNotRepeatedFromWhatTheServerSays() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"secret-id-1", "Bearer-of-the-user"})
+  void whatTheServerWasSentInConfidenceIsNotRepeatedFromItsRefusals(String secret)
+      throws Exception {
     String refusal =
-        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"no: secret-id-1\"}}";
-    McpClient client =
-        open(
+        "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"no: %s\"}}";
+    server =
+        ScriptedHttpServer.with(
             new HttpFault.SessionId("secret-id-1"),
-            on("tools/call", json(422, refusal)).once(),
-            on("tools/call", new Act.ContentType("secret-id-1")).once(),
-            on("tools/call", new Act.Raw("secret-id-1 is no HTTP\r\n\r\n", End.CLOSE)).once());
+            on("tools/call", json(422, refusal.formatted(secret))).once(),
+            on("tools/call", new Act.Status(429, Map.of("Retry-After", secret), "")).once(),
+            on("tools/call", new Act.Raw(secret + " is no HTTP\r\n\r\n", End.CLOSE)).once());
+    ServerSpec.Http spec = ServerSpec.http(server.url());
+    McpClient client =
+        McpClient.open(spec.withHeaders(Map.of("Authorization", "Bearer-of-the-user")), OPTIONS);
     for (int i = 0; i < 3; i++) {
       assertThatThrownBy(() -> echo(client))
           .hasMessageContaining("***")
-          .hasMessageNotContaining("secret-id-1");
+          .hasMessageNotContaining(secret);
     }
     close(client);
   }
