@@ -110,7 +110,7 @@ class ScriptedHttpServerTest {
 
   @Test
   void aStreamGoesOnAfterTheLastEventId() throws Exception {
-    start(on("GET", new Act.Stops(1, 0, true, End.RESET)).once());
+    start(on("GET", new Act.Stops(1, 0, true, End.CLOSE)).once());
     initialize();
     server.push("{\"n\":1}");
     server.push("{\"n\":2}");

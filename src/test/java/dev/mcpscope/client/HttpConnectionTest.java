@@ -416,6 +416,7 @@ class HttpConnectionTest {
         .containsExactly("file:///a", "file:///b", "file:///b");
     assertThat(server.requests("tools/call")).hasSize(2);
     assertThat(server.sessions()).hasSize(1);
+    server.awaitStreams(1); // that of the session before has ended
     assertThat(events.poll(5, TimeUnit.SECONDS)).isInstanceOf(ServerEvent.ListChanged.class);
     close(client);
   }
@@ -583,6 +584,35 @@ class HttpConnectionTest {
             ExchangeFailedException.class, e -> assertThat(e.mayHaveRun()).isTrue())
         .hasMessageContaining("it may have run");
     assertThat(server.requests("tools/call")).hasSize(1);
+    close(client);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "readOnlyHint, true, 2",
+    "idempotentHint, true, 2",
+    "readOnlyHint, false, 1",
+    "idempotentHint, false, 1",
+    "destructiveHint, true, 1"
+  })
+  void aToolIsCalledAgainOnceIfTheServerSaysThatThisDoesNoHarm(
+      String hint, boolean value, int times) throws Exception {
+    JsonObject tool =
+        JsonObject.of(
+            "name",
+            "echo",
+            "inputSchema",
+            JsonObject.of("type", "object"),
+            "annotations",
+            JsonObject.of(hint, value));
+    JsonObject list =
+        JsonObject.of("jsonrpc", "2.0", "id", 2, "result", JsonObject.of("tools", List.of(tool)));
+    McpClient client =
+        open(
+            on("tools/list", new Act.Status(200, "application/json", list.toString())),
+            on("tools/call", new Act.NoAnswer(End.CLOSE)));
+    assertThatThrownBy(() -> echo(client)).isInstanceOf(ExchangeFailedException.class);
+    assertThat(server.requests("tools/call")).hasSize(times);
     close(client);
   }
 
