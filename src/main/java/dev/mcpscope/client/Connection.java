@@ -658,6 +658,11 @@ public final class Connection {
     }
 
     @Override
+    public void forgotten() {
+      handlers.forget();
+    }
+
+    @Override
     public void renewed() {
       for (ServerEvent.List list : ServerEvent.List.values()) {
         tell(new ServerEvent.ListChanged(list));

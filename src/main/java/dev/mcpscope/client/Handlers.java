@@ -136,6 +136,12 @@ final class Handlers {
     }
   }
 
+  /// Takes the news that the server wants none of the answers any more: an answer that comes late
+  /// might be taken for one to its next request of the same id. Any thread, never blocks.
+  void forget() {
+    running.values().forEach(asked -> asked.answer.complete(Optional.empty()));
+  }
+
   /// Ends the handlers; those that run are interrupted.
   void end() {
     mailbox.post(new Mail.End());

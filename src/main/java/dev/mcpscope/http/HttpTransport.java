@@ -398,6 +398,7 @@ public final class HttpTransport implements Transport {
     if (lost == session) {
       LOG.log(System.Logger.Level.INFO, "{0}: the server has forgotten the session", target);
       session = HttpSession.NONE;
+      inbox.forgotten();
       holding = true;
       release = Deadline.NEVER;
       if (stream != null) {

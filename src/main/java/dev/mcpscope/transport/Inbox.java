@@ -21,7 +21,11 @@ public interface Inbox {
   /// Takes the news that the server is to be had again, or for the time being not.
   default void changed(Health health) {}
 
-  /// Takes the news that the server has forgotten the session, and that another one has taken its
+  /// Takes the news that the server has forgotten the session: to what it has asked in it, it does
+  /// not want an answer any more.
+  default void forgotten() {}
+
+  /// Takes the news that, where the server had forgotten the session, another one has taken its
   /// place: what it has listed may have changed.
   default void renewed() {}
 }

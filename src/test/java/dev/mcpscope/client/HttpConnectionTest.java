@@ -477,6 +477,34 @@ class HttpConnectionTest {
   }
 
   @Test
+  void whatASessionHasAskedIsNotAnsweredInTheOneAfterIt() throws Exception {
+    var asked = new CountDownLatch(1);
+    var interrupted = new CountDownLatch(1);
+    var features =
+        ClientFeatures.none()
+            .withRoots(() -> {
+              asked.countDown();
+              try {
+                new CountDownLatch(1).await();
+              } catch (InterruptedException e) {
+                interrupted.countDown();
+              }
+              return List.of();
+            });
+    McpClient client = open(OPTIONS.withFeatures(features));
+    server.push(
+        JsonObject.of("jsonrpc", "2.0", "id", 0, "method", "roots/list", "params", JsonObject.EMPTY)
+            .toString());
+    asked.await();
+    server.forgetSessions();
+    assertThat(echo(client)).contains("hi");
+    interrupted.await();
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(server.requests("response")).isEmpty();
+  }
+
+  @Test
   void aSessionThatCannotBeBegunAnewIsLost() throws Exception {
     McpClient client = open(on("initialize", new Act.Status(500)).after(1));
     server.forgetSessions();
