@@ -178,8 +178,10 @@ final class Exchange {
     return id.isPresent() && !transport.isLegacy();
   }
 
-  private boolean isInitialize() {
-    return message instanceof RpcMessage.Request(_, var method, _) && method.equals("initialize");
+  /// Whether it begins a session, and belongs to none.
+  boolean isInitialize() {
+    return message instanceof RpcMessage.Request(_, var method, _)
+        && method.equals(HttpTransport.INITIALIZE);
   }
 
   private HttpResponse<?> ask(HttpSession session) throws IOException, InterruptedException {
@@ -389,7 +391,8 @@ final class Exchange {
   }
 
   /// Reads one stream to its end. Beyond the answer as well, so that the socket can be used again;
-  /// but a server that keeps such streams open gets only so many of them.
+  /// but a server that keeps such streams open gets only so many of them, and none where what comes
+  /// next waits for this one to be over.
   ///
   /// @return what it broke off with, or null
   private IOException read(InputStream in, SseParser parser) throws IOException {
@@ -398,7 +401,8 @@ final class Exchange {
       fetch.follow(
           in,
           parser,
-          () -> answered && lingers.compareAndSet(false, true) && !transport.mayLinger());
+          () ->
+              answered && (renews || lingers.compareAndSet(false, true) && !transport.mayLinger()));
       return null;
     } catch (ClosedChannelException | Messages.ViolationException e) {
       throw e;

@@ -29,9 +29,11 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -71,7 +73,8 @@ public final class HttpTransport implements Transport {
   /// @param message the messages; its `maxBytes` is the cap on a body, and on an event and its lines
   /// @param waitingBytes how many bytes of requests may be on their way; 1 or more
   /// @param exchanges how many requests may be on their way; 1 or more
-  /// @param patience for the server to take what is no request, for which nobody waits; more than zero
+  /// @param patience for the server to take what is no request, for which nobody waits, and to begin a session
+  ///     anew; more than zero
   public record Limits(JsonLimits message, long waitingBytes, int exchanges, Duration patience) {
     /// Checks the ranges.
     public Limits {
@@ -107,7 +110,8 @@ public final class HttpTransport implements Transport {
 
     record Send(Exchange exchange) implements Mail {}
 
-    record Initialized(Throwable failure) implements Mail {}
+    /// @param begun which of the sessions
+    record Initialized(int begun, Throwable failure) implements Mail {}
 
     record Listens(ServerStream stream) implements Mail {}
 
@@ -138,6 +142,8 @@ public final class HttpTransport implements Transport {
   private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicInteger lingering = new AtomicInteger();
   private final AtomicLong answers = new AtomicLong();
+  // that the server has begun, in an answer to `initialize` that then broke off
+  private final Queue<HttpSession> left = new ConcurrentLinkedQueue<>();
   private volatile boolean closed;
   private volatile HttpSession session = HttpSession.NONE;
   private volatile Target target;
@@ -149,6 +155,8 @@ public final class HttpTransport implements Transport {
   private final ArrayDeque<Exchange> held = new ArrayDeque<>();
   private boolean holding = true; // until it is known how to send
   private Deadline release = Deadline.NEVER;
+  private int begun = 1; // so many sessions, the one that is being begun among them
+  private boolean renewing;
   private ServerStream stream; // the current session's
   private Exchange initializing; // while the older way is tried
   private CallFailure refusal; // that it was tried for
@@ -294,13 +302,15 @@ public final class HttpTransport implements Transport {
 
   private void handle(TaskScope<Mail> scope, Mail mail) {
     switch (mail) {
-      case null -> flow(scope); // the stream takes its time
+      case null -> late(scope);
       case Mail.Resolved(var refused) when refused.isPresent() -> unusable(refused.get());
       case Mail.Resolved _ when way == Way.LEGACY ->
           fork(scope, "stream", new LegacyStream(this)::run);
       case Mail.Resolved _ -> flow(scope);
       case Mail.Send(var exchange) -> sent(scope, exchange);
-      case Mail.Initialized(var failure) -> initialized(scope, failure);
+      // A handshake of a session that is over already says nothing of the one after it.
+      case Mail.Initialized(var which, _) when which != begun -> {}
+      case Mail.Initialized(_, var failure) -> initialized(scope, failure);
       case Mail.Listens(var which) -> {
         if (which == stream && holding) {
           flow(scope);
@@ -331,7 +341,7 @@ public final class HttpTransport implements Transport {
 
   /// In the session as it is now: by the time that it runs, that may be one to be forgotten.
   private void start(TaskScope<Mail> scope, Exchange exchange) {
-    HttpSession now = session;
+    HttpSession now = exchange.isInitialize() ? HttpSession.NONE : session;
     scope.fork(
         exchange.name(),
         () -> exchange.run(now),
@@ -361,7 +371,11 @@ public final class HttpTransport implements Transport {
       case RpcMessage.Notification(var method, _) when method.equals(INITIALIZED) -> {
         holding = true; // what comes next is not to overtake it
         HttpSession now = session;
-        scope.fork(exchange.name(), () -> exchange.run(now), Mail.Initialized::new);
+        int which = begun;
+        scope.fork(
+            exchange.name(),
+            () -> exchange.run(now),
+            failure -> new Mail.Initialized(which, failure));
       }
       case RpcMessage.Notification _ -> startOrHold(scope, exchange);
       // The server waits for it, and may answer nothing before it has it.
@@ -381,7 +395,11 @@ public final class HttpTransport implements Transport {
   /// The server knows that the handshake is done. Where there is a stream, calls wait until it is
   /// open: what the server has to say to them may come there.
   private void initialized(TaskScope<Mail> scope, Throwable failure) {
-    if (failure != null) {
+    boolean renewed = renewing;
+    renewing = false;
+    if (failure != null && renewed) {
+      notRenewed(failure.getMessage(), failure);
+    } else if (failure != null) {
       lost(new Loss(Loss.Kind.GONE, "the handshake failed: " + failure, failure));
     } else if (legacy) {
       flow(scope);
@@ -392,6 +410,24 @@ public final class HttpTransport implements Transport {
     }
   }
 
+  /// What calls wait for takes too long: the stream, without which they can go on, or a new session,
+  /// without which they cannot.
+  private void late(TaskScope<Mail> scope) {
+    release = Deadline.NEVER;
+    if (renewing) {
+      notRenewed("it takes more than " + limits.patience().toMillis() + " ms", null);
+    } else {
+      flow(scope);
+    }
+  }
+
+  /// What is held back stays so: it is not done in a session that is none, and fails with the
+  /// connection.
+  private void notRenewed(String problem, Throwable cause) {
+    String what = "the server has forgotten the session, and a new one cannot be begun: ";
+    lost(new Loss(Loss.Kind.GONE, what + problem, cause));
+  }
+
   /// The first to come back with the news begins a new session; who comes later finds it begun, and
   /// who comes from a session before that as well.
   private void forgotten(TaskScope<Mail> scope, Optional<Exchange> refused, HttpSession lost) {
@@ -400,14 +436,23 @@ public final class HttpTransport implements Transport {
       session = HttpSession.NONE;
       inbox.forgotten();
       holding = true;
-      release = Deadline.NEVER;
+      renewing = true;
+      release = Deadline.after(limits.patience());
+      int which = ++begun;
       if (stream != null) {
         stream.cancel();
         stream = null; // it says yet that it is over, and nobody waits for that
       }
-      scope.fork("renew", renewal::run, Mail.Initialized::new);
+      scope.fork("renew", renewal::run, failure -> new Mail.Initialized(which, failure));
     }
-    refused.ifPresent(exchange -> startOrHold(scope, exchange));
+    refused.ifPresent(exchange -> {
+      if (exchange.message() instanceof RpcMessage.Notification(var method, _)
+          && method.equals(INITIALIZED)) {
+        exchange.end(); // to begin a session is to say so
+      } else {
+        startOrHold(scope, exchange);
+      }
+    });
   }
 
   /// Nothing can be sent at all.
@@ -498,7 +543,12 @@ public final class HttpTransport implements Transport {
     if (id.isPresent() && !id.get().matches("[!-~]+")) {
       throw new Messages.ViolationException("the server's session id is not of visible ASCII");
     }
-    session = new HttpSession(id, "");
+    HttpSession before = session;
+    if (before.id().isPresent() && !before.id().equals(id)) {
+      left.add(before);
+    }
+    String expected = version; // what is asked for again; its DELETE may come before the answer
+    session = new HttpSession(id, expected == null ? "" : expected);
   }
 
   /// The server has answered `initialize`.
@@ -619,25 +669,29 @@ public final class HttpTransport implements Transport {
     closing.step("end its exchanges", () -> fetches.forEach(Fetch::cancel));
     lookup.end().ifPresent(closing::abandoned);
     HttpSession last = session;
+    Deadline deadline = Deadline.after(closing.budget().exit()); // of all of them together
+    for (HttpSession one; (one = left.poll()) != null; ) {
+      var as = new HttpSession(one.id(), last.version());
+      closing.step("DELETE a session", () -> delete(as, deadline, closing.budget().exit()));
+    }
     if (last.id().isPresent() && !legacy) {
-      closing.step("DELETE its session", () -> delete(last, closing.budget().exit()));
+      closing.step("DELETE its session", () -> delete(last, deadline, closing.budget().exit()));
     }
   }
 
   /// "The server MAY respond to this request with HTTP 405 Method Not Allowed, indicating that the
   /// server does not allow clients to terminate sessions"; 404 says that there is none any more.
-  private void delete(HttpSession last, Duration budget) throws IOException {
+  private void delete(HttpSession last, Deadline deadline, Duration budget) throws IOException {
     CompletableFuture<HttpResponse<Void>> answer =
         http.sendAsync(target.delete(last), HttpResponse.BodyHandlers.discarding());
-    Deadline.after(budget)
-        .await(nanos -> {
-          try {
-            answer.get(nanos, TimeUnit.NANOSECONDS);
-            return true;
-          } catch (ExecutionException | TimeoutException _) {
-            return false;
-          }
-        });
+    deadline.await(nanos -> {
+      try {
+        answer.get(nanos, TimeUnit.NANOSECONDS);
+        return true;
+      } catch (ExecutionException | TimeoutException _) {
+        return false;
+      }
+    });
     switch (answer.state()) {
       case SUCCESS -> {
         int status = answer.resultNow().statusCode();

@@ -5,7 +5,6 @@ import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.transport.CallFailure;
-import dev.mcpscope.transport.Loss;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -51,27 +50,24 @@ final class Renewal {
 
   /// Begins a session in the place of one that is lost, and tells it what the one before was told: a
   /// subtask. The server may be another one by now, as long as it speaks the same revision.
-  void run() throws InterruptedException {
-    try {
-      RpcMessage.Response answer = again(initialize);
-      if (!(answer instanceof RpcMessage.Result) || !transport.isAsBefore()) {
-        throw new IOException("it does not answer initialize as it did");
-      }
-      var initialized = new RpcMessage.Notification(HttpTransport.INITIALIZED, JsonObject.EMPTY);
-      transport
-          .exchange(initialized, RpcCodec.encode(initialized), true, NOBODY)
-          .run(transport.session());
-      if (logLevel != null) {
-        again(logLevel);
-      }
-      for (RpcMessage.Request subscription : List.copyOf(subscriptions.values())) {
-        again(subscription);
-      }
-      transport.renewed();
-    } catch (IOException e) {
-      String what = "the server has forgotten the session, and a new one cannot be begun: ";
-      transport.lost(new Loss(Loss.Kind.GONE, what + e.getMessage(), e));
+  ///
+  /// @throws IOException when there is no such session, in words that go on with a sentence
+  void run() throws IOException, InterruptedException {
+    RpcMessage.Response answer = again(initialize);
+    if (!(answer instanceof RpcMessage.Result) || !transport.isAsBefore()) {
+      throw new IOException("it does not answer initialize as it did");
     }
+    var initialized = new RpcMessage.Notification(HttpTransport.INITIALIZED, JsonObject.EMPTY);
+    transport
+        .exchange(initialized, RpcCodec.encode(initialized), true, NOBODY)
+        .run(transport.session());
+    if (logLevel != null) {
+      again(logLevel);
+    }
+    for (RpcMessage.Request subscription : List.copyOf(subscriptions.values())) {
+      again(subscription);
+    }
+    transport.renewed();
   }
 
   /// Asks what was asked in another session, under an id that no call has.

@@ -477,6 +477,82 @@ class HttpConnectionTest {
   }
 
   @Test
+  void aSessionIsBegunAnewThoughTheStreamOfItsAnswerStaysOpen() throws Exception {
+    McpClient client = open(on("initialize", new Act.Sse("data: %s\n\n", 0, End.OPEN)).after(1));
+    server.forgetSessions();
+    var brief = CallOptions.defaults().withTimeout(Duration.ofSeconds(5));
+    assertThat(echo(client.with(brief))).contains("hi");
+    close(client);
+  }
+
+  @Test
+  void aSessionThatIsForgottenInTheMiddleOfTheHandshakeIsBegunAnewOnce() throws Exception {
+    McpClient client = open(on("notifications/initialized", Act.Quirk.FORGETS_SESSIONS).once());
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(methods())
+        .startsWith(
+            "initialize",
+            "notifications/initialized",
+            "initialize",
+            "notifications/initialized",
+            "GET",
+            "tools/list")
+        .filteredOn("GET"::equals)
+        .hasSize(1);
+  }
+
+  @Test
+  void aHandshakeThatIsSentAgainBelongsToNoSessionAndLeavesNone() throws Exception {
+    McpClient client = open(on("initialize", new Act.CutShort(10, End.CLOSE)).once());
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(server.requests("initialize"))
+        .hasSize(2)
+        .allMatch(r -> r.header("mcp-session-id").isEmpty());
+  }
+
+  @Test
+  void anAnswerOfASessionThatIsOverIsPolledForInThatSession() throws Exception {
+    String poll = "id: x/1\nretry: 100\ndata: \n\n";
+    String answer =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: "
+            + poll.length()
+            + "\r\n\r\n"
+            + poll;
+    McpClient client =
+        open(
+            on("tools/call", new Act.Held("until renewed", false)).once(),
+            on("tools/call", new Act.Raw(answer, End.CLEAN)).once());
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<String> call = callers.submit(() -> echo(client));
+      HttpWire.Request posted = server.awaitRequest("tools/call", 1);
+      server.forgetSessions();
+      client.ping();
+      server.release("until renewed");
+      HttpWire.Request polled =
+          server.awaitRequest(r -> r.header("last-event-id").isPresent(), Duration.ofSeconds(5));
+      assertThat(polled.header("mcp-session-id")).isEqualTo(posted.header("mcp-session-id"));
+      assertThatThrownBy(call::get).hasCauseInstanceOf(ExchangeFailedException.class);
+    }
+    client.close();
+  }
+
+  @Test
+  void aServerMaySayWhichRequestHasFoundTheSessionForgotten() throws Exception {
+    String error =
+        """
+        {"jsonrpc":"2.0","id":4,"error":{"code":-32001,"message":"Session not found"}}\
+        """;
+    McpClient client =
+        open(on("tools/call", new Act.Status(404, "application/json", error)).once());
+    server.forgetSessions();
+    assertThat(echo(client)).contains("hi");
+    assertThat(server.requests("initialize")).hasSize(2);
+    close(client);
+  }
+
+  @Test
   void whatASessionHasAskedIsNotAnsweredInTheOneAfterIt() throws Exception {
     var asked = new CountDownLatch(1);
     var interrupted = new CountDownLatch(1);

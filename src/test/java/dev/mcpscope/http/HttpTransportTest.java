@@ -1,7 +1,12 @@
 package dev.mcpscope.http;
 
+import static dev.mcpscope.HttpFault.on;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.mcpscope.HttpFault;
+import dev.mcpscope.HttpFault.Act;
+import dev.mcpscope.HttpFault.End;
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.ScriptedHttpServer;
 import dev.mcpscope.http.Lookup.Resolver;
@@ -40,6 +45,7 @@ class HttpTransportTest {
 
   private final LinkedBlockingQueue<CallFailure> failed = new LinkedBlockingQueue<>();
   private final LinkedBlockingQueue<RpcMessage> received = new LinkedBlockingQueue<>();
+  private final LinkedBlockingQueue<Loss> lost = new LinkedBlockingQueue<>();
 
   private static InetAddress[] addresses(String... literals) {
     return Stream.of(literals).map(InetAddress::ofLiteral).toArray(InetAddress[]::new);
@@ -57,13 +63,25 @@ class HttpTransportTest {
     }
 
     @Override
-    public void lost(Loss loss) {}
+    public void lost(Loss loss) {
+      lost.add(loss);
+    }
   }
 
   /// Runs with a server that is called `localhost`, and a transport to it that nobody has started.
   private void with(HttpTransport.Way way, Resolver resolver, Body body) throws Exception {
+    with(way, resolver, HttpTransport.Limits.defaults(), body);
+  }
+
+  private void with(
+      HttpTransport.Way way,
+      Resolver resolver,
+      HttpTransport.Limits limits,
+      Body body,
+      HttpFault... faults)
+      throws Exception {
     NothingLeft.after(() -> {
-      try (var server = ScriptedHttpServer.with();
+      try (var server = ScriptedHttpServer.with(faults);
           var pool = new HttpPool()) {
         var transport =
             HttpTransport.open(
@@ -71,7 +89,7 @@ class HttpTransportTest {
                 URI.create(server.url().replace("127.0.0.1", "localhost")),
                 Map.of(),
                 way,
-                HttpTransport.Limits.defaults(),
+                limits,
                 ReconnectBudget.defaults(),
                 pool,
                 resolver,
@@ -104,6 +122,18 @@ class HttpTransportTest {
     transport.send(
         new RpcMessage.Request(
             RpcId.of(1), "initialize", JsonObject.of("protocolVersion", "2025-11-25")));
+  }
+
+  private static void ping(HttpTransport transport, int id) throws Exception {
+    transport.send(new RpcMessage.Request(RpcId.of(id), "ping", JsonObject.EMPTY));
+  }
+
+  private void handshake(HttpTransport transport) throws Exception {
+    initialize(transport);
+    assertThat(received.poll(5, TimeUnit.SECONDS)).isInstanceOf(RpcMessage.Result.class);
+    transport.send(new RpcMessage.Notification("notifications/initialized", JsonObject.EMPTY));
+    ping(transport, 2);
+    assertThat(received.poll(5, TimeUnit.SECONDS)).isInstanceOf(RpcMessage.Result.class);
   }
 
   private static void awaitWhateverComes(CountDownLatch latch) {
@@ -259,5 +289,55 @@ class HttpTransportTest {
           }
           assertThat(asked).hasValue(0);
         });
+  }
+
+  @Test
+  void sessionThatIsNotBegunAnewInTimeIsLost() throws Exception {
+    var limits = HttpTransport.Limits.defaults();
+    with(
+        HttpTransport.Way.STREAMABLE,
+        _ -> HERE,
+        new HttpTransport.Limits(
+            limits.message(), limits.waitingBytes(), limits.exchanges(), Duration.ofMillis(700)),
+        (server, transport) ->
+            run(
+                transport,
+                () -> {
+                  handshake(transport);
+                  server.forgetSessions();
+                  ping(transport, 3);
+                  assertThat(lost.poll(5, TimeUnit.SECONDS).message())
+                      .contains("a new one cannot be begun: it takes more than 700 ms");
+                }),
+        on("initialize", new Act.NoAnswer(End.OPEN)).after(1));
+  }
+
+  @Test
+  void nothingIsDoneInASessionThatIsNotAsTheOneBefore() throws Exception {
+    String other =
+        """
+        {"jsonrpc":"2.0","id":"renewal-1","result":{"protocolVersion":"2025-03-26"}}\
+        """;
+    with(
+        HttpTransport.Way.STREAMABLE,
+        _ -> HERE,
+        HttpTransport.Limits.defaults(),
+        (server, transport) ->
+            run(
+                transport,
+                () -> {
+                  handshake(transport);
+                  server.forgetSessions();
+                  ping(transport, 3);
+                  assertThat(lost.poll(5, TimeUnit.SECONDS).message())
+                      .contains("a new one cannot be begun: it does not answer initialize as");
+                  ping(transport, 4);
+                  // Nobody tells that nothing is sent; whoever sent it would have by now.
+                  assertThatThrownBy(() -> server.awaitRequest("ping", 3))
+                      .isInstanceOf(AssertionError.class);
+                  assertThat(server.requests("ping")).hasSize(2);
+                  assertThat(server.requests("GET")).hasSize(1);
+                }),
+        on("initialize", new Act.Status(200, "application/json", other)).after(1));
   }
 }
