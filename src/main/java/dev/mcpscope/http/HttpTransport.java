@@ -701,7 +701,11 @@ public final class HttpTransport implements Transport {
       }
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
-        throw new IOException("the session's DELETE failed: " + target.said(cause, last), cause);
+        String why =
+            cause instanceof IOException e
+                ? target.failure(e, last).message()
+                : target.said(cause, last);
+        throw new IOException("the session's DELETE failed: " + why, cause);
       }
       case RUNNING, CANCELLED -> {
         answer.cancel(true);

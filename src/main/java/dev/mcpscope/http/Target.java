@@ -166,9 +166,10 @@ record Target(URI url, Map<String, String> headers, List<String> secrets) {
     };
   }
 
-  /// The JDK quotes what it cannot read, and that is what the server has sent.
+  /// The JDK quotes what it cannot read, and that is what the server has sent. It does not always say
+  /// something.
   String said(Throwable e, HttpSession session) {
-    return shown(String.valueOf(e.getMessage()), session);
+    return e.getMessage() == null ? e.getClass().getSimpleName() : shown(e.getMessage(), session);
   }
 
   private static boolean isUnresolved(Throwable e) {

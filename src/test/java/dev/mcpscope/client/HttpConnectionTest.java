@@ -581,6 +581,19 @@ class HttpConnectionTest {
   }
 
   @Test
+  void aCallThatIsGivenUpWhileItIsHeldBackIsNeverSentAndNotCancelledEither() throws Exception {
+    McpClient client = open(on("initialize", new Act.Held("until given up", false)).after(1));
+    server.forgetSessions();
+    var brief = CallOptions.defaults().withTimeout(Duration.ofMillis(300));
+    assertThatThrownBy(() -> echo(client.with(brief))).isInstanceOf(CallTimeoutException.class);
+    server.release("until given up");
+    assertThat(echo(client)).contains("hi");
+    close(client);
+    assertThat(server.requests("tools/call")).as("refused, and another one").hasSize(2);
+    assertThat(server.requests("notifications/cancelled")).isEmpty();
+  }
+
+  @Test
   void aSessionThatCannotBeBegunAnewIsLost() throws Exception {
     McpClient client = open(on("initialize", new Act.Status(500)).after(1));
     server.forgetSessions();
@@ -747,6 +760,19 @@ class HttpConnectionTest {
         .asString()
         .contains("the server answered HTTP 500 to the session's DELETE");
     server.awaitNoConnections(SECOND);
+  }
+
+  @Test
+  void aDeleteThatReachesNobodyIsReportedInWords() throws Exception {
+    var patient = new ReconnectBudget(Duration.ofSeconds(20), Duration.ofSeconds(20), 1);
+    McpClient client = open(OPTIONS.withReconnect(patient));
+    server.stop();
+    CloseReport report = client.closeAndReport();
+    assertThat(report.failures())
+        .singleElement()
+        .asString()
+        .contains("the session's DELETE failed: 127.0.0.1:")
+        .endsWith("cannot be connected to");
   }
 
   @Test
