@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonString;
 import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.RpcCodec;
+import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.scope.Mailbox;
@@ -572,8 +573,13 @@ public final class HttpTransport implements Transport {
     inbox.renewed();
   }
 
+  /// Takes what came on a stream that is no request's own. Should it be the answer to a request all
+  /// the same, that waits for no other.
   void received(RpcMessage message, int bytes) {
     inbox.received(message, bytes);
+    if (message instanceof RpcMessage.Response response) {
+      response.id().map(RpcId::value).map(requests::get).ifPresent(Exchange::cancel);
+    }
   }
 
   /// On the one stream of the older way answers come too, that to `initialize` first. What is said

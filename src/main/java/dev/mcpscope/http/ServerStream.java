@@ -110,7 +110,7 @@ final class ServerStream {
   /// else return HTTP 405"; others answer 404 or 400 to say the same. Where there was a stream before,
   /// it is the session that there is no more.
   private Optional<String> refused(HttpResponse<?> response, int status) {
-    if (status == 401 || status == 403) {
+    if (opened && (status == 401 || status == 403)) { // else it is only the stream that it refuses
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       String what = "the server answered HTTP " + status + " to the opening of its event stream";
       transport.unauthorized(

@@ -208,11 +208,11 @@ class HttpConnectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {405, 404, 400, 500, 200})
+  @ValueSource(ints = {405, 404, 400, 401, 403, 500, 200})
   void aServerWithoutStreamIsAServerAllTheSame(int status) throws Exception {
     McpClient client = open(on("GET", new Act.Status(status)));
     assertThat(echo(client)).contains("hi");
-    assertThat(client).isNotNull();
+    assertThat(connection.state()).isInstanceOf(ConnectionState.Connected.class);
     close(client);
     assertThat(server.requests("tools/call")).hasSize(1);
   }
@@ -255,6 +255,19 @@ class HttpConnectionTest {
     McpClient client = open();
     server.push(log(1));
     assertThat(events.poll(5, TimeUnit.SECONDS)).isInstanceOf(ServerEvent.LogMessage.class);
+    close(client);
+  }
+
+  @Test
+  void anAnswerThatComesOnTheWrongStreamIsAnAnswerAndItsExchangeIsOver() throws Exception {
+    McpClient client = open(on("tools/call", new Act.NoAnswer(End.OPEN)).once());
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<String> call = callers.submit(() -> echo(client));
+      server.awaitRequest("tools/call", 1);
+      server.push("{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":{\"content\":[]}}");
+      assertThat(call.get()).contains("content");
+      server.awaitExchanges(1); // the stream of GET
+    }
     close(client);
   }
 
