@@ -524,7 +524,7 @@ class CommandLineTest {
         assertThat(program.process.exitValue()).as(told + program.err()).isZero();
         assertThat(told)
             .doesNotContain("[WRONG]")
-            .contains("[ok]", "connection/tour/demo#1", "7. Before and after");
+            .contains("[ok]", "connection/tour/demo#1", "8. Before and after");
       }
     });
   }

@@ -13,6 +13,7 @@ import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.transport.CloseReport;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -329,7 +330,7 @@ public final class McpHost implements AutoCloseable {
       }
       delivery.end(Deadline.after(LAST_EVENTS));
     } finally {
-      shared.sockets().close(); // its users have ended
+      closeSockets(); // whose users have ended
       for (Entry entry : entries.values()) { // only after a defect: nobody must wait for ever
         entry.parked.forEach(command -> Session.refuse(command, CloseReason.HOST_ENDED));
         entry.waiting.forEach(answer -> answer.complete(Optional.empty()));
@@ -341,6 +342,14 @@ public final class McpHost implements AutoCloseable {
           case Mail.Over _, Mail.Delivered _, Mail.End _ -> {}
         }
       }
+    }
+  }
+
+  private void closeSockets() {
+    try {
+      shared.sockets().close();
+    } catch (IOException e) {
+      LOG.log(System.Logger.Level.WARNING, "the host''s sockets: {0}", e.getMessage());
     }
   }
 

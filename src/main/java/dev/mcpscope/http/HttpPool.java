@@ -1,6 +1,7 @@
 package dev.mcpscope.http;
 
 import dev.mcpscope.scope.Deadline;
+import java.io.IOException;
 import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
@@ -52,18 +53,23 @@ public final class HttpPool implements AutoCloseable {
 
   /// Closes every socket and ends the threads; half a second at the most, whatever is on the wire. A
   /// second call does nothing.
+  ///
+  /// @throws IOException when some have not ended by then
   @Override
-  public synchronized void close() {
+  public synchronized void close() throws IOException {
     closed = true;
     if (client == null) {
       return;
     }
     Deadline deadline = Deadline.after(END);
     client.shutdownNow();
-    deadline.await(nanos -> client.awaitTermination(Duration.ofNanos(nanos)));
+    boolean ended = deadline.await(nanos -> client.awaitTermination(Duration.ofNanos(nanos)));
     executor.shutdownNow();
-    deadline.await(nanos -> executor.awaitTermination(nanos, TimeUnit.NANOSECONDS));
+    ended &= deadline.await(nanos -> executor.awaitTermination(nanos, TimeUnit.NANOSECONDS));
     client = null;
     executor = null;
+    if (!ended) {
+      throw new IOException("sockets have not been closed within " + END.toMillis() + " ms");
+    }
   }
 }
