@@ -433,7 +433,7 @@ public final class HttpTransport implements Transport {
   /// who comes from a session before that as well.
   private void forgotten(TaskScope<Mail> scope, Optional<Exchange> refused, HttpSession lost) {
     if (lost == session) {
-      LOG.log(System.Logger.Level.INFO, "{0}: the server has forgotten the session", target);
+      LOG.log(System.Logger.Level.INFO, "{0}: the server has forgotten the session", name);
       session = HttpSession.NONE;
       inbox.forgotten();
       holding = true;
@@ -573,17 +573,22 @@ public final class HttpTransport implements Transport {
     inbox.renewed();
   }
 
-  /// Takes what came on a stream that is no request's own. Should it be the answer to a request all
-  /// the same, that waits for no other.
   void received(RpcMessage message, int bytes) {
     inbox.received(message, bytes);
+  }
+
+  /// Takes what came on the stream that is no request's own. Should it be the answer to a request all
+  /// the same, that waits for no other.
+  void receivedUnasked(RpcMessage message, int bytes) {
+    received(message, bytes);
     if (message instanceof RpcMessage.Response response) {
       response.id().map(RpcId::value).map(requests::get).ifPresent(Exchange::cancel);
     }
   }
 
   /// On the one stream of the older way answers come too, that to `initialize` first. What is said
-  /// of revisions holds "if using HTTP", this way or that.
+  /// of revisions holds "if using HTTP", this way or that. The POST of the request ends by itself: to
+  /// cancel it may close a socket that has been handed to the next one already.
   void receivedLegacy(RpcMessage message, int bytes) {
     if (message instanceof RpcMessage.Result(var id, var result) && renewal.hasBegunWith(id)) {
       agreed(result);

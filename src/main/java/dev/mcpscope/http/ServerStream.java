@@ -94,7 +94,7 @@ final class ServerStream {
             transport.limits().message().maxBytes(),
             event -> {
               reconnects.delivered();
-              Messages.decode(event, transport.limits().message(), transport::received);
+              Messages.decode(event, transport.limits().message(), transport::receivedUnasked);
             });
     reconnects.opened();
     try {
