@@ -154,7 +154,7 @@ final class Exchange {
       return false;
     }
     if (isForgotten(status, session, told)) {
-      return forgotten(session, told);
+      return forgotten(session, status, told);
     }
     if (isAnswer(told)) {
       received(told.get().failure(), told.get().bytes());
@@ -221,7 +221,7 @@ final class Exchange {
 
   /// What was refused was not done, so that it can be done in another session; but what is about a
   /// request of the old one means nothing there.
-  private boolean forgotten(HttpSession session, Optional<Told> told) {
+  private boolean forgotten(HttpSession session, int status, Optional<Told> told) {
     if (message instanceof RpcMessage.Response || isCancellation()) {
       transport.forgotten(session);
       return false;
@@ -235,7 +235,7 @@ final class Exchange {
           new CallFailure(
               CallFailure.Kind.REFUSED,
               "the server has forgotten the session, and the one after it as well",
-              404));
+              status));
       return false;
     }
     begun = false;

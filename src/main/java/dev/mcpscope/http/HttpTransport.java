@@ -425,6 +425,7 @@ public final class HttpTransport implements Transport {
   /// What is held back stays so: it is not done in a session that is none, and fails with the
   /// connection.
   private void notRenewed(String problem, Throwable cause) {
+    begun++; // should it succeed yet, after its time, that is nobody's session any more
     String what = "the server has forgotten the session, and a new one cannot be begun: ";
     lost(new Loss(Loss.Kind.GONE, what + problem, cause));
   }

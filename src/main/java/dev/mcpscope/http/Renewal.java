@@ -14,6 +14,16 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /// What a server has been told of its session, so that it can be told again when it has forgotten it.
 final class Renewal {
+  /// Waits for nothing that comes of what is sent.
+  private static final Exchange.Receiver NOBODY =
+      new Exchange.Receiver() {
+        @Override
+        public void received(RpcMessage message, int bytes) {}
+
+        @Override
+        public void failed(CallFailure failure) {}
+      };
+
   private final HttpTransport transport;
 
   // written by the transport's owner, read by the subtask that renews
@@ -104,14 +114,4 @@ final class Renewal {
     }
     return answer.get();
   }
-
-  /// Waits for nothing that comes of what is sent.
-  private static final Exchange.Receiver NOBODY =
-      new Exchange.Receiver() {
-        @Override
-        public void received(RpcMessage message, int bytes) {}
-
-        @Override
-        public void failed(CallFailure failure) {}
-      };
 }

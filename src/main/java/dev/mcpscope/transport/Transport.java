@@ -12,8 +12,9 @@ import java.util.List;
 ///
 /// 1. the owner forks [#tasks()] in its scope, before anything is sent;
 /// 2. any thread sends; what arrives goes to the [Inbox];
-/// 3. the first failure is reported to the inbox, once, with its cause, by the task that saw it;
-///    a server that is gone is such a failure;
+/// 3. what ends the connection is reported to the inbox, with its cause, by the task that saw it; a
+///    server that is gone is such a thing. What ends one request alone, as over HTTP, is reported for
+///    that request: none is left that is neither answered nor failed while the connection goes on;
 /// 4. the owner closes it with [#close(Closing)], while the tasks still run. After that every task
 ///    ends by itself or when it is interrupted: none stays blocked in I/O.
 public interface Transport {
@@ -31,6 +32,8 @@ public interface Transport {
   /// Hands a message over; any thread. Never blocks and never does interruptible I/O on what
   /// callers share: an interrupted caller does not harm the connection, and a server that does not
   /// read holds nobody.
+  ///
+  /// A `notifications/cancelled` also ends what the transport itself does for that request.
   ///
   /// When the server is gone the message is dropped in silence: the inbox is told why, which fails
   /// every pending call with the cause.
