@@ -36,7 +36,7 @@ import java.util.stream.Stream;
 ///
 /// @param threads by id
 /// @param scopes the open ones, by the JDK's id for them
-/// @param processes this JVM's descendants and, on Linux, each process that carries the cookie of a
+/// @param processes this JVM's descendants and, on Linux, each process that carries the mark of a
 ///     connection of this JVM; by pid and start
 /// @param descriptors by number and what they lead to, such as `17 -> pipe:[993]`
 public record Inventory(
@@ -66,7 +66,7 @@ public record Inventory(
               + "/.+");
 
   /// How a connection of this JVM marks its processes; a double fork does not lose it.
-  private static final String COOKIE =
+  private static final String MARK =
       "\0MCP_SCOPE_CONNECTION=" + ProcessHandle.current().pid() + "-";
 
   /// Looks at everything; takes some ten milliseconds.
@@ -130,7 +130,7 @@ public record Inventory(
     var held = new HashMap<String, String>();
     ProcessHandle.current().descendants().forEach(child -> put(held, child));
     ProcessHandle.allProcesses()
-        .filter(process -> carriesCookie(process.pid()))
+        .filter(process -> carriesMark(process.pid()))
         .forEach(carrier -> put(held, carrier));
     return Map.copyOf(held);
   }
@@ -144,10 +144,10 @@ public record Inventory(
     }
   }
 
-  private static boolean carriesCookie(long pid) {
+  private static boolean carriesMark(long pid) {
     try {
       byte[] environment = Files.readAllBytes(Path.of("/proc/" + pid + "/environ"));
-      return ("\0" + new String(environment, ISO_8859_1)).contains(COOKIE);
+      return ("\0" + new String(environment, ISO_8859_1)).contains(MARK);
     } catch (IOException _) { // it has ended, is another user's, or there is no /proc
       return false;
     }

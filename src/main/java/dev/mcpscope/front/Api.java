@@ -249,7 +249,7 @@ final class Api {
                 .toList();
         return JsonObject.of(
             "scopes", JsonArray.of(JsonObject.of("name", "host", "scopes", sessions)),
-            "survivors", host.survivors().stream().map(CloseReport.Survivor::json).toList());
+            "survivors", host.survivors().stream().map(CloseReport.ServerProcess::json).toList());
       }
       default -> throw new HttpError(400, "proof must be dump");
     }

@@ -263,7 +263,7 @@ public final class McpHost implements AutoCloseable {
 
   /// Returns the processes of closed connections that outlived SIGKILL and still run, the newest
   /// hundred of them; never blocks.
-  public List<CloseReport.Survivor> survivors() {
+  public List<CloseReport.ServerProcess> survivors() {
     return shared.survivors().list();
   }
 

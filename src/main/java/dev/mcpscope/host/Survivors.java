@@ -1,6 +1,6 @@
 package dev.mcpscope.host;
 
-import dev.mcpscope.transport.CloseReport.Survivor;
+import dev.mcpscope.transport.CloseReport.ServerProcess;
 import java.util.ArrayDeque;
 import java.util.List;
 
@@ -9,9 +9,9 @@ import java.util.List;
 final class Survivors {
   private static final int MOST = 100;
 
-  private final ArrayDeque<Survivor> list = new ArrayDeque<>();
+  private final ArrayDeque<ServerProcess> list = new ArrayDeque<>();
 
-  synchronized void add(Survivor survivor) {
+  synchronized void add(ServerProcess survivor) {
     if (list.size() == MOST) {
       list.poll();
     }
@@ -19,7 +19,7 @@ final class Survivors {
   }
 
   /// Those that still run, oldest first; the others are forgotten.
-  synchronized List<Survivor> list() {
+  synchronized List<ServerProcess> list() {
     list.removeIf(survivor -> !survivor.runs());
     return List.copyOf(list);
   }

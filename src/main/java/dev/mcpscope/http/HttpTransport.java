@@ -684,16 +684,30 @@ public final class HttpTransport implements Transport {
     Deadline deadline = Deadline.after(closing.budget().exit()); // of all of them together
     for (HttpSession one; (one = left.poll()) != null; ) {
       var as = new HttpSession(one.id(), last.version());
-      closing.step("DELETE a session", () -> delete(as, deadline, closing.budget().exit()));
+      closing.step("DELETE a session", () -> end(as, closing, deadline));
     }
     if (last.id().isPresent() && !legacy) {
-      closing.step("DELETE its session", () -> delete(last, deadline, closing.budget().exit()));
+      closing.step("DELETE its session", () -> end(last, closing, deadline));
     }
   }
 
   /// "The server MAY respond to this request with HTTP 405 Method Not Allowed, indicating that the
   /// server does not allow clients to terminate sessions"; 404 says that there is none any more.
-  private void delete(HttpSession last, Deadline deadline, Duration budget) throws IOException {
+  private void end(HttpSession last, Closing closing, Deadline deadline) throws IOException {
+    try {
+      int status = delete(last, deadline, closing.budget().exit());
+      if (status == 405) {
+        closing.kept("its session: the server answered HTTP 405 to the DELETE");
+      } else if (status / 100 != 2 && status != 404) {
+        throw new IOException("the server answered HTTP " + status + " to the session's DELETE");
+      }
+    } catch (IOException e) {
+      closing.kept("its session: " + e.getMessage());
+      throw e;
+    }
+  }
+
+  private int delete(HttpSession last, Deadline deadline, Duration budget) throws IOException {
     CompletableFuture<HttpResponse<Void>> answer =
         http.sendAsync(target.delete(last), HttpResponse.BodyHandlers.discarding());
     deadline.await(nanos -> {
@@ -704,13 +718,8 @@ public final class HttpTransport implements Transport {
         return false;
       }
     });
-    switch (answer.state()) {
-      case SUCCESS -> {
-        int status = answer.resultNow().statusCode();
-        if (status / 100 != 2 && status != 404 && status != 405) {
-          throw new IOException("the server answered HTTP " + status + " to the session's DELETE");
-        }
-      }
+    return switch (answer.state()) {
+      case SUCCESS -> answer.resultNow().statusCode();
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
         String why =
@@ -724,7 +733,7 @@ public final class HttpTransport implements Transport {
         throw new HttpTimeoutException(
             "the session's DELETE was not answered within " + budget.toMillis() + " ms");
       }
-    }
+    };
   }
 
   /// Names the server, without what may be a secret.

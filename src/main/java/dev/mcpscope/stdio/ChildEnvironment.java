@@ -7,7 +7,7 @@ import java.util.UUID;
 /// What a server sees of the host's environment: enough to run, and no secrets.
 final class ChildEnvironment {
   /// Marks every process of a connection, whoever its parent is by now: `HOSTPID-UUID`.
-  static final String COOKIE = "MCP_SCOPE_CONNECTION";
+  static final String MARK = "MCP_SCOPE_CONNECTION";
 
   /// Passed on from the host when set there; the list of the specification's own SDKs, and what
   /// temporary files, text encodings and Windows need.
@@ -41,14 +41,14 @@ final class ChildEnvironment {
   private ChildEnvironment() {}
 
   /// Replaces what `environment` holds, the host's own variables, by the safe ones of them, those
-  /// that the connection asks for, and a new cookie.
+  /// that the connection asks for, and a new mark.
   ///
-  /// @return the cookie, as it stands in the child's environment: `NAME=value`
+  /// @return the value of the mark
   static String fill(Map<String, String> environment, Map<String, String> wanted) {
     environment.keySet().retainAll(INHERITED);
     environment.putAll(wanted);
     String value = ProcessHandle.current().pid() + "-" + UUID.randomUUID();
-    environment.put(COOKIE, value);
-    return COOKIE + "=" + value;
+    environment.put(MARK, value);
+    return value;
   }
 }

@@ -6,8 +6,6 @@ import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
-import dev.mcpscope.transport.CloseReport.Outcome;
-import dev.mcpscope.transport.CloseReport.Survivor;
 import dev.mcpscope.transport.Closing;
 import dev.mcpscope.transport.Inbox;
 import dev.mcpscope.transport.Loss;
@@ -93,16 +91,12 @@ public final class StdioTransport implements Transport {
   private boolean looked; // the owner's: whether the last look at the processes has worked
 
   private StdioTransport(
-      ChildProcess child,
-      String cookie,
-      Map<String, String> environment,
-      Limits limits,
-      Inbox inbox)
+      ChildProcess child, String mark, Map<String, String> environment, Limits limits, Inbox inbox)
       throws IOException {
     this.limits = limits;
     this.inbox = inbox;
     this.child = child;
-    this.tree = new ProcessTree(child.process(), cookie, child.pipes());
+    this.tree = new ProcessTree(child.process(), mark, child.pipes());
     this.outbox = new Outbox(child.stdin(), limits.waitingBytes());
     this.tail = new Tail(limits.stderrBytes());
     this.secrets =
@@ -141,11 +135,11 @@ public final class StdioTransport implements Transport {
     if (directory != null) {
       builder.directory(directory.toFile());
     }
-    String cookie = ChildEnvironment.fill(builder.environment(), environment);
+    String mark = ChildEnvironment.fill(builder.environment(), environment);
     ChildProcess child = ChildProcess.start(builder, road);
     LOG.log(System.Logger.Level.DEBUG, "started process {0}", child.process().pid());
     try {
-      return new StdioTransport(child, cookie, environment, limits, inbox);
+      return new StdioTransport(child, mark, environment, limits, inbox);
     } catch (IOException | RuntimeException | Error e) {
       child.discard(e);
       throw e;
@@ -311,11 +305,10 @@ public final class StdioTransport implements Transport {
     // "or sending SIGTERM if the server does not exit within a reasonable time"
     List<ProcessHandle> left = left(closing);
     if (!left.isEmpty()) {
-      closing.outcome(Outcome.TERMINATED);
       closing.step(
           "SIGTERM " + pids(left),
           () -> {
-            left.forEach(ProcessHandle::destroy); // not Process.destroy(), which may block
+            tree.terminate(left);
             awaitGone(left, Deadline.after(closing.budget().terminate()));
           });
       kill(closing);
@@ -337,7 +330,8 @@ public final class StdioTransport implements Transport {
         child.process().isAlive()
             ? OptionalInt.empty()
             : OptionalInt.of(child.process().exitValue());
-    closing.process(exitCode, stderrTail(), skippedLines.sum());
+    closing.exited(exitCode, stderrTail(), skippedLines.sum());
+    tree.report().forEach(closing::process);
   }
 
   /// "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM". Whoever
@@ -350,16 +344,14 @@ public final class StdioTransport implements Transport {
     while (again && !left.isEmpty()) {
       List<ProcessHandle> now = left;
       again = killed.addAll(now) && !deadline.passed();
-      closing.outcome(Outcome.KILLED);
       closing.step(
           "SIGKILL " + pids(now),
           () -> {
-            now.forEach(ProcessHandle::destroyForcibly);
+            tree.kill(now);
             awaitGone(now, deadline);
           });
       left = left(closing);
     }
-    left.forEach(survivor -> closing.survivor(Survivor.of(survivor)));
   }
 
   /// Who is still there, newcomers included. A pipe that has not ended may be held by somebody that

@@ -3,6 +3,7 @@ package dev.mcpscope.transport;
 import dev.mcpscope.json.JsonObject;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -11,39 +12,41 @@ import java.util.OptionalInt;
 /// What it took to end one connection, and what is left of it: nothing, unless it is named here.
 ///
 /// @param reason why it was closed: "disconnected", "replaced", the failure's message
-/// @param outcome how the server went
 /// @param took from the decision to close until every thread of the connection had ended
 /// @param steps what was done, in order, with the time each step took
 /// @param exitCode the exit code of the server's process; empty when it has none or is not known
 /// @param stderrTail the end of what the server wrote to stderr, empty when it wrote nothing
 /// @param callsFailed how many calls were still waiting and were failed with the reason
 /// @param skippedLines how many lines on the server's stdout were no JSON-RPC
-/// @param survivors the processes that outlived SIGKILL
+/// @param processes every process of the server's tree that was found at the close, the direct child
+///     first, and what it took to end it
 /// @param abandoned the threads that were left behind: callbacks that ignored their interrupt, and,
 ///     where pipes cannot be interrupted, pumps whose pipe is still held by somebody
+/// @param kept what the server may keep of the connection, though it was asked not to: a session whose
+///     DELETE it has refused, or not answered
 /// @param failures what went wrong in a step; the following steps were done all the same
 public record CloseReport(
     String reason,
-    Outcome outcome,
     Duration took,
     List<Step> steps,
     OptionalInt exitCode,
     String stderrTail,
     int callsFailed,
     long skippedLines,
-    List<Survivor> survivors,
+    List<ServerProcess> processes,
     List<String> abandoned,
+    List<String> kept,
     List<String> failures) {
 
-  /// How the server went; the worst that was needed.
+  /// What it took to end something; the later, the worse.
   public enum Outcome {
     /// It ended by itself, or when its input ended.
     GRACEFUL,
-    /// It, or something it had started, needed SIGTERM.
+    /// It needed SIGTERM.
     TERMINATED,
-    /// It, or something it had started, needed SIGKILL.
+    /// It needed SIGKILL.
     KILLED,
-    /// Something outlived SIGKILL and is named in the report.
+    /// It outlived SIGKILL.
     SURVIVED
   }
 
@@ -53,22 +56,32 @@ public record CloseReport(
   /// @param took how long it took
   public record Step(String name, Duration took) {}
 
-  /// A process that outlived SIGKILL.
+  /// How a process is known to belong to the server.
+  public enum Tie {
+    /// The host has started it.
+    CHILD,
+    /// A process that belongs to the server has started it.
+    DESCENDANT,
+    /// It carries the connection's mark in its environment, whoever its parent is by now: a daemon.
+    MARK,
+    /// It holds the pipe of the server's output, though it carries no mark: a daemon as well.
+    PIPE
+  }
+
+  /// A process of the server's tree.
   ///
   /// @param pid its process id
   /// @param started when it started, which tells it from a later process with its number
   /// @param command what it runs, or "?" when the system does not say
-  public record Survivor(long pid, Optional<Instant> started, String command) {
-
-    /// Describes a process.
-    public static Survivor of(ProcessHandle process) {
-      ProcessHandle.Info info = process.info();
-      return new Survivor(process.pid(), info.startInstant(), info.command().orElse("?"));
-    }
+  /// @param tie how it is known to belong to the server
+  /// @param end what it took to end it
+  public record ServerProcess(
+      long pid, Optional<Instant> started, String command, Tie tie, Outcome end) {
 
     /// Returns the process as JSON.
     public JsonObject json() {
-      return JsonObject.of("pid", pid, "command", command);
+      return JsonObject.of(
+          "pid", pid, "command", command, "tie", lowerCase(tie), "end", lowerCase(end));
     }
 
     /// Returns whether it runs now.
@@ -80,21 +93,36 @@ public record CloseReport(
   /// Copies the lists.
   public CloseReport {
     steps = List.copyOf(steps);
-    survivors = List.copyOf(survivors);
+    processes = List.copyOf(processes);
     abandoned = List.copyOf(abandoned);
+    kept = List.copyOf(kept);
     failures = List.copyOf(failures);
   }
 
-  /// Returns whether everything that belonged to the connection has ended.
+  /// Returns how the server went: the worst end of a process of its tree; graceful if it has none.
+  public Outcome outcome() {
+    return processes.stream()
+        .map(ServerProcess::end)
+        .max(Comparator.naturalOrder())
+        .orElse(Outcome.GRACEFUL);
+  }
+
+  /// Returns the processes that outlived SIGKILL.
+  public List<ServerProcess> survivors() {
+    return processes.stream().filter(process -> process.end() == Outcome.SURVIVED).toList();
+  }
+
+  /// Returns whether everything that belonged to the connection has ended on this machine; what the
+  /// server may keep on its own ([#kept()]) is another matter.
   public boolean nothingLeft() {
-    return survivors.isEmpty() && abandoned.isEmpty();
+    return survivors().isEmpty() && abandoned.isEmpty();
   }
 
   /// Returns the report as JSON, durations in milliseconds.
   public JsonObject json() {
     return JsonObject.of(
         "reason", reason,
-        "outcome", outcome.name().toLowerCase(Locale.ROOT),
+        "outcome", lowerCase(outcome()),
         "tookMs", millis(took),
         "steps",
             steps.stream()
@@ -104,9 +132,15 @@ public record CloseReport(
         "stderrTail", stderrTail,
         "callsFailed", callsFailed,
         "skippedLines", skippedLines,
-        "survivors", survivors.stream().map(Survivor::json).toList(),
+        "processes", processes.stream().map(ServerProcess::json).toList(),
+        "survivors", survivors().stream().map(ServerProcess::json).toList(),
         "abandoned", abandoned,
+        "kept", kept,
         "failures", failures);
+  }
+
+  private static String lowerCase(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
   }
 
   /// Milliseconds with one decimal: most steps take less than one.

@@ -1,9 +1,8 @@
 package dev.mcpscope.transport;
 
 import dev.mcpscope.scope.Task;
-import dev.mcpscope.transport.CloseReport.Outcome;
+import dev.mcpscope.transport.CloseReport.ServerProcess;
 import dev.mcpscope.transport.CloseReport.Step;
-import dev.mcpscope.transport.CloseReport.Survivor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,10 +18,10 @@ public final class Closing {
   private final CloseBudget budget;
   private final long started = System.nanoTime();
   private final List<Step> steps = new ArrayList<>();
-  private final List<Survivor> survivors = new ArrayList<>();
+  private final List<ServerProcess> processes = new ArrayList<>();
   private final List<String> abandoned = new ArrayList<>();
+  private final List<String> kept = new ArrayList<>();
   private final List<Throwable> failures = new ArrayList<>();
-  private Outcome outcome = Outcome.GRACEFUL;
   private OptionalInt exitCode = OptionalInt.empty();
   private String stderrTail = "";
   private int callsFailed;
@@ -59,17 +58,14 @@ public final class Closing {
     failures.add(failure);
   }
 
-  /// Notes how the server went, if that is worse than what is known.
-  public void outcome(Outcome worse) {
-    if (worse.compareTo(outcome) > 0) {
-      outcome = worse;
-    }
+  /// Notes a process of the server's tree and how it went.
+  public void process(ServerProcess process) {
+    processes.add(process);
   }
 
-  /// Notes a process that cannot be ended.
-  public void survivor(Survivor survivor) {
-    survivors.add(survivor);
-    outcome(Outcome.SURVIVED);
+  /// Notes what the server may keep.
+  public void kept(String what) {
+    kept.add(what);
   }
 
   /// Notes a thread that is left behind.
@@ -79,7 +75,7 @@ public final class Closing {
 
   /// Notes what the server's process left: its exit code, if it ended, the end of its stderr, and
   /// how many lines of its stdout were no messages.
-  public void process(OptionalInt exitCode, String stderrTail, long skippedLines) {
+  public void exited(OptionalInt exitCode, String stderrTail, long skippedLines) {
     this.exitCode = exitCode;
     this.stderrTail = stderrTail;
     this.skippedLines = skippedLines;
@@ -99,15 +95,15 @@ public final class Closing {
   public CloseReport report() {
     return new CloseReport(
         reason,
-        outcome,
         Duration.ofNanos(System.nanoTime() - started),
         steps,
         exitCode,
         stderrTail,
         callsFailed,
         skippedLines,
-        survivors,
+        processes,
         abandoned,
+        kept,
         failures.stream().map(Closing::described).toList());
   }
 

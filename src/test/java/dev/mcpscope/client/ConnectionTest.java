@@ -5,6 +5,7 @@ import static dev.mcpscope.client.Promptly.promptly;
 import static dev.mcpscope.client.Promptly.within;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.mcpscope.NothingLeft;
 import dev.mcpscope.ScriptedServer;
@@ -17,7 +18,9 @@ import dev.mcpscope.host.ThreadDump.ThreadInfo;
 import dev.mcpscope.transport.CloseBudget;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.CloseReport.Outcome;
+import dev.mcpscope.transport.CloseReport.ServerProcess;
 import dev.mcpscope.transport.CloseReport.Step;
+import dev.mcpscope.transport.CloseReport.Tie;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -243,6 +246,13 @@ class ConnectionTest {
       assertThat(report.steps())
           .extracting(Step::name)
           .contains("SIGTERM [" + daemon(report) + "]");
+      assertThat(report.processes())
+          .extracting(ServerProcess::pid, ServerProcess::tie, ServerProcess::end)
+          .contains(
+              tuple(
+                  daemon(report),
+                  daemon == Quirk.DAEMON ? Tie.MARK : Tie.PIPE,
+                  Outcome.TERMINATED));
       assertThat(isRunning(daemon(report))).isFalse();
       assertThat(report.nothingLeft()).isTrue();
     }

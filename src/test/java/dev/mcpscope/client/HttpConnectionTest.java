@@ -761,6 +761,12 @@ class HttpConnectionTest {
     McpClient client = open(on("DELETE", new Act.Status(status)));
     CloseReport report = client.closeAndReport();
     assertThat(report.failures()).isEmpty();
+    if (status == 405) {
+      assertThat(report.kept())
+          .containsExactly("its session: the server answered HTTP 405 to the DELETE");
+    } else {
+      assertThat(report.kept()).isEmpty();
+    }
     server.awaitNoConnections(SECOND);
   }
 
@@ -772,6 +778,8 @@ class HttpConnectionTest {
         .singleElement()
         .asString()
         .contains("the server answered HTTP 500 to the session's DELETE");
+    assertThat(report.kept())
+        .containsExactly("its session: the server answered HTTP 500 to the session's DELETE");
     server.awaitNoConnections(SECOND);
   }
 

@@ -39,13 +39,13 @@ class ViewTest {
   private static final CloseReport REPORT =
       new CloseReport(
           "lost",
-          CloseReport.Outcome.GRACEFUL,
           Duration.ZERO,
           List.of(),
           OptionalInt.empty(),
           "",
           0,
           0,
+          List.of(),
           List.of(),
           List.of(),
           List.of());

@@ -14,12 +14,11 @@ class ChildEnvironmentTest {
   @Test
   void aSecretOfTheHostIsNotPassedOn() {
     var environment = new HashMap<>(Map.of("PATH", "/bin", "AWS_SECRET_ACCESS_KEY", "secret"));
-    String cookie = ChildEnvironment.fill(environment, Map.of());
+    String mark = ChildEnvironment.fill(environment, Map.of());
     assertThat(environment)
-        .containsOnlyKeys("PATH", ChildEnvironment.COOKIE)
-        .containsEntry("PATH", "/bin");
-    assertThat(cookie)
-        .isEqualTo(ChildEnvironment.COOKIE + "=" + environment.get(ChildEnvironment.COOKIE));
+        .containsOnlyKeys("PATH", ChildEnvironment.MARK)
+        .containsEntry("PATH", "/bin")
+        .containsEntry(ChildEnvironment.MARK, mark);
   }
 
   @Test
@@ -27,33 +26,33 @@ class ChildEnvironmentTest {
     var environment = new HashMap<>(Map.of("PATH", "/bin", "TOKEN", "the host's"));
     ChildEnvironment.fill(environment, Map.of("TOKEN", "the server's", "PATH", "/opt/bin"));
     assertThat(environment)
-        .containsOnlyKeys("PATH", "TOKEN", ChildEnvironment.COOKIE)
+        .containsOnlyKeys("PATH", "TOKEN", ChildEnvironment.MARK)
         .containsEntry("TOKEN", "the server's")
         .containsEntry("PATH", "/opt/bin");
   }
 
   @Test
-  void eachCookieIsNewAndNobodyElseMayChooseIt() {
-    var environment = new HashMap<>(Map.of(ChildEnvironment.COOKIE, "of the host's own host"));
-    var wanted = Map.of(ChildEnvironment.COOKIE, "chosen");
+  void eachMarkIsNewAndNobodyElseMayChooseIt() {
+    var environment = new HashMap<>(Map.of(ChildEnvironment.MARK, "of the host's own host"));
+    var wanted = Map.of(ChildEnvironment.MARK, "chosen");
     String one = ChildEnvironment.fill(environment, wanted);
     String two = ChildEnvironment.fill(environment, wanted);
     assertThat(one).isNotEqualTo(two);
-    assertThat(environment.get(ChildEnvironment.COOKIE))
+    assertThat(environment.get(ChildEnvironment.MARK))
         .isNotEqualTo("chosen")
         .isNotEqualTo("of the host's own host");
   }
 
   @Test
   @DisabledOnOs(OS.WINDOWS)
-  void aRealChildSeesTheCookieAndNoSecret() throws Exception {
+  void aRealChildSeesTheMarkAndNoSecret() throws Exception {
     var builder = new ProcessBuilder("env").redirectInput(new File("/dev/null"));
     builder.environment().put("HOST_SECRET", "secret");
-    String cookie = ChildEnvironment.fill(builder.environment(), Map.of("MODE", "test"));
+    String mark = ChildEnvironment.fill(builder.environment(), Map.of("MODE", "test"));
     Process env = builder.start();
     try (var out = env.inputReader()) {
       assertThat(out.lines())
-          .contains(cookie, "MODE=test")
+          .contains(ChildEnvironment.MARK + "=" + mark, "MODE=test")
           .noneMatch(line -> line.contains("SECRET"));
       env.waitFor();
     }

@@ -28,7 +28,7 @@ class ProcessTreeTest {
   /// The same, and it has no environment and holds on to descriptor 2.
   private static final String CLEAN_DAEMON = DAEMON.replace("setsid", "env -i $(which setsid)");
 
-  private final String cookie = ChildEnvironment.COOKIE + "=" + UUID.randomUUID();
+  private final String mark = UUID.randomUUID().toString();
   private final List<ProcessHandle> started = new ArrayList<>();
 
   @AfterEach
@@ -41,13 +41,13 @@ class ProcessTreeTest {
 
   private ProcessBuilder shell(String script) {
     var builder = new ProcessBuilder("sh", "-c", script).redirectInput(new File("/dev/null"));
-    builder.environment().remove(ChildEnvironment.COOKIE);
+    builder.environment().remove(ChildEnvironment.MARK);
     return builder;
   }
 
-  private ProcessBuilder shellWithCookie(String script) {
+  private ProcessBuilder shellWithMark(String script) {
     ProcessBuilder builder = shell(script);
-    builder.environment().put(ChildEnvironment.COOKIE, cookie.split("=")[1]);
+    builder.environment().put(ChildEnvironment.MARK, mark);
     return builder;
   }
 
@@ -86,7 +86,7 @@ class ProcessTreeTest {
       Process root =
           start(shell("sleep 60 & echo $!; sh -c 'sleep 60 & echo $!; wait' & echo $!; wait"));
       List<ProcessHandle> descendants = told(root, 3);
-      var tree = new ProcessTree(root, cookie, Set.of());
+      var tree = new ProcessTree(root, mark, Set.of());
       tree.refresh();
       assertThat(tree.alive()).contains(root.toHandle()).containsAll(descendants).hasSize(4);
       end(root);
@@ -101,7 +101,7 @@ class ProcessTreeTest {
     try (var _ = NothingLeft.check()) {
       Process root = start(shell("sleep 60 & echo $!; wait"));
       List<ProcessHandle> orphans = told(root, 1);
-      var tree = new ProcessTree(root, cookie, Set.of());
+      var tree = new ProcessTree(root, mark, Set.of());
       end(root);
       tree.refresh();
       assertThat(tree.alive()).isEmpty(); // which is why they are looked for before each signal
@@ -111,12 +111,12 @@ class ProcessTreeTest {
   }
 
   @Test
-  void aDaemonIsFoundByTheCookieThoughItIsNobodysDescendant() throws Exception {
+  void aDaemonIsFoundByItsMarkThoughItIsNobodysDescendant() throws Exception {
     try (var _ = NothingLeft.check()) {
-      Process root = start(shellWithCookie(DAEMON));
+      Process root = start(shellWithMark(DAEMON));
       List<ProcessHandle> daemon = told(root, 1);
       root.waitFor();
-      var tree = new ProcessTree(root, cookie, Set.of());
+      var tree = new ProcessTree(root, mark, Set.of());
       tree.refresh();
       assertThat(tree.alive()).containsExactlyElementsOf(daemon);
       endAll(tree);
@@ -128,10 +128,10 @@ class ProcessTreeTest {
     try (var _ = NothingLeft.check()) {
       String daemon = "setsid sh -c 'echo $$; env -i sleep 60 >&- & echo $!; exec >&-; wait'";
       String script = "(" + daemon + " &) | { read one; read two; echo $one; echo $two; }";
-      Process root = start(shellWithCookie(script));
+      Process root = start(shellWithMark(script));
       List<ProcessHandle> both = told(root, 2);
       root.waitFor();
-      var tree = new ProcessTree(root, cookie, Set.of());
+      var tree = new ProcessTree(root, mark, Set.of());
       tree.refresh();
       assertThat(tree.alive()).containsExactlyInAnyOrderElementsOf(both);
       endAll(tree);
@@ -142,11 +142,11 @@ class ProcessTreeTest {
   void aDaemonWithACleanEnvironmentIsFoundByThePipeThatItHolds() throws Exception {
     try (var _ = NothingLeft.check()) {
       LinuxPipe held = LinuxPipe.open().orElseThrow();
-      Process root = start(shellWithCookie(CLEAN_DAEMON).redirectError(held.writeEnd()));
+      Process root = start(shellWithMark(CLEAN_DAEMON).redirectError(held.writeEnd()));
       List<ProcessHandle> daemon = told(root, 1);
       root.waitFor();
       held.pipe().sink().close();
-      var tree = new ProcessTree(root, cookie, Set.of(held.inode()));
+      var tree = new ProcessTree(root, mark, Set.of(held.inode()));
       tree.refresh();
       assertThat(tree.alive()).isEmpty();
       tree.addHolders();
@@ -161,15 +161,15 @@ class ProcessTreeTest {
     try (var _ = NothingLeft.check()) {
       LinuxPipe ours = LinuxPipe.open().orElseThrow();
       LinuxPipe theirs = LinuxPipe.open().orElseThrow();
-      Process root = start(shellWithCookie("echo $$; " + SLEEP));
+      Process root = start(shellWithMark("echo $$; " + SLEEP));
       told(root, 1);
       Process sibling = start(shell("echo $$; " + SLEEP).redirectError(theirs.writeEnd()));
       told(sibling, 1);
       ProcessBuilder other = shell("echo $$; " + SLEEP).redirectInput(ours.readEnd());
-      other.environment().put(ChildEnvironment.COOKIE, UUID.randomUUID().toString());
+      other.environment().put(ChildEnvironment.MARK, UUID.randomUUID().toString());
       Process reader = start(other); // of another connection; it reads the pipe, but cannot write
       told(reader, 1);
-      var tree = new ProcessTree(root, cookie, Set.of(ours.inode()));
+      var tree = new ProcessTree(root, mark, Set.of(ours.inode()));
       tree.refresh();
       tree.addHolders();
       assertThat(tree.alive()).containsExactly(root.toHandle());
@@ -190,7 +190,7 @@ class ProcessTreeTest {
       // The child ends when its parent has become a sleep, which never looks.
       Process root = start(shell("sleep 0.3 & echo $!; " + SLEEP));
       ProcessHandle zombie = told(root, 1).getFirst();
-      var tree = new ProcessTree(root, cookie, Set.of());
+      var tree = new ProcessTree(root, mark, Set.of());
       do {
         tree.refresh();
       } while (tree.alive().contains(zombie));

@@ -289,7 +289,7 @@ class StdioTransportTest {
     }
   }
 
-  /// The daemon has no cookie, so it can only be found by its pipe, which on this road is not ours.
+  /// The daemon has no mark, so it can only be found by its pipe, which on this road is not ours.
   @Test
   @EnabledOnOs(OS.LINUX)
   void onThePumpsRoadADaemonThatHoldsStdoutIsLeftBehindAndNamed(@TempDir Path directory)

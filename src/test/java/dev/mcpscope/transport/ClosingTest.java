@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonNumber;
 import dev.mcpscope.transport.CloseReport.Outcome;
-import dev.mcpscope.transport.CloseReport.Survivor;
+import dev.mcpscope.transport.CloseReport.ServerProcess;
+import dev.mcpscope.transport.CloseReport.Tie;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -46,17 +48,23 @@ class ClosingTest {
             "java.io.IOException: broken pipe", "java.lang.StackOverflowError: too deep");
   }
 
+  private static ServerProcess process(long pid, Outcome end) {
+    return new ServerProcess(pid, Optional.empty(), "stubborn", Tie.MARK, end);
+  }
+
   @Test
-  void theOutcomeOnlyGetsWorse() {
-    closing.outcome(Outcome.KILLED);
-    closing.outcome(Outcome.TERMINATED);
+  void theOutcomeIsTheWorstEndOfAProcess() {
+    assertThat(closing.report().outcome()).isEqualTo(Outcome.GRACEFUL);
+    closing.process(process(1, Outcome.KILLED));
+    closing.process(process(2, Outcome.TERMINATED));
     assertThat(closing.report().outcome()).isEqualTo(Outcome.KILLED);
+    assertThat(closing.report().nothingLeft()).isTrue();
   }
 
   @Test
   void aSurvivorIsTheWorstOutcomeAndMeansThatSomethingIsLeft() {
     assertThat(closing.report().nothingLeft()).isTrue();
-    closing.survivor(new Survivor(42, Optional.empty(), "stubborn"));
+    closing.process(process(42, Outcome.SURVIVED));
     assertThat(closing.report().outcome()).isEqualTo(Outcome.SURVIVED);
     assertThat(closing.report().nothingLeft()).isFalse();
   }
@@ -72,9 +80,11 @@ class ClosingTest {
     closing.step("wait", () -> {});
     assertThat(closing.report().json().get("exitCode")).isEqualTo(JsonNull.INSTANCE);
 
-    closing.process(OptionalInt.of(3), "the end", 2);
+    closing.exited(OptionalInt.of(3), "the end", 2);
     closing.callsFailed(4);
-    closing.survivor(new Survivor(42, Optional.empty(), "stubborn"));
+    closing.process(process(41, Outcome.GRACEFUL));
+    closing.process(process(42, Outcome.SURVIVED));
+    closing.kept("its session");
     var json = closing.report().json();
     assertThat(json.string("reason")).isEqualTo("disconnected");
     assertThat(json.string("outcome")).isEqualTo("survived");
@@ -84,16 +94,24 @@ class ClosingTest {
     assertThat(json.integer("callsFailed")).isEqualTo(4);
     assertThat(json.integer("skippedLines")).isEqualTo(2);
     assertThat(json.array("steps").get(0).toString()).contains("\"name\":\"wait\"");
-    assertThat(json.array("survivors").get(0)).hasToString("{\"pid\":42,\"command\":\"stubborn\"}");
+    String survivor = "{\"pid\":42,\"command\":\"stubborn\",\"tie\":\"mark\",\"end\":\"survived\"}";
+    assertThat(json.array("survivors")).hasToString("[" + survivor + "]");
+    assertThat(json.array("processes").size()).isEqualTo(2);
+    assertThat(json.array("processes").get(1)).hasToString(survivor);
+    assertThat(json.array("kept")).hasToString("[\"its session\"]");
   }
 
   @Test
   void aProcessRunsUntilItHasEndedAndAnotherOneOfItsNumberIsNotIt() {
-    Survivor self = Survivor.of(ProcessHandle.current());
-    assertThat(self.runs()).isTrue();
-    assertThat(new Survivor(self.pid(), Optional.of(java.time.Instant.EPOCH), "?").runs())
-        .isFalse();
-    assertThat(new Survivor(Long.MAX_VALUE, self.started(), "?").runs()).isFalse();
+    ProcessHandle self = ProcessHandle.current();
+    Optional<Instant> started = self.info().startInstant();
+    assertThat(survivor(self.pid(), started).runs()).isTrue();
+    assertThat(survivor(self.pid(), Optional.of(Instant.EPOCH)).runs()).isFalse();
+    assertThat(survivor(Long.MAX_VALUE, started).runs()).isFalse();
+  }
+
+  private static ServerProcess survivor(long pid, Optional<Instant> started) {
+    return new ServerProcess(pid, started, "?", Tie.CHILD, Outcome.SURVIVED);
   }
 
   @ParameterizedTest

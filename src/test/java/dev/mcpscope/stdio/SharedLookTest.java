@@ -1,0 +1,86 @@
+package dev.mcpscope.stdio;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SharedLookTest {
+
+  @Test
+  void thoseWhoAskWhileOneLooksShareTheNextLook() throws Exception {
+    var looks = new AtomicInteger();
+    var looking = new CountDownLatch(1);
+    var goOn = new CountDownLatch(1);
+    var shared =
+        new SharedLook<Integer>(() -> {
+          int number = looks.incrementAndGet();
+          looking.countDown();
+          await(goOn);
+          return number;
+        });
+    CompletableFuture<Integer> first = CompletableFuture.supplyAsync(shared::get);
+    looking.await();
+    var threads = new ArrayList<Thread>();
+    List<Integer> seen = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      threads.add(
+          Thread.ofVirtual()
+              .start(() -> {
+                int number = shared.get();
+                synchronized (seen) {
+                  seen.add(number);
+                }
+              }));
+    }
+    for (Thread thread : threads) {
+      while (thread.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait(); // until it waits for the first look
+      }
+    }
+    goOn.countDown();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(first.join()).isEqualTo(1); // began before the others asked: not theirs
+    assertThat(seen).hasSize(100).containsOnly(2);
+    assertThat(looks).hasValue(2);
+  }
+
+  @Test
+  void whoAsksLaterGetsALaterLook() {
+    var looks = new AtomicInteger();
+    var shared = new SharedLook<Integer>(looks::incrementAndGet);
+    assertThat(shared.get()).isEqualTo(1);
+    assertThat(shared.get()).isEqualTo(2);
+  }
+
+  @Test
+  void aLookThatFailsIsNobodyElses() {
+    var looks = new AtomicInteger();
+    var shared =
+        new SharedLook<Integer>(() -> {
+          if (looks.incrementAndGet() == 1) {
+            throw new IllegalStateException("no descriptors");
+          }
+          return looks.get();
+        });
+    assertThatThrownBy(shared::get).hasMessage("no descriptors");
+    assertThat(shared.get()).isEqualTo(2);
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
