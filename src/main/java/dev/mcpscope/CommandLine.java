@@ -11,6 +11,7 @@ import dev.mcpscope.host.HostListener;
 import dev.mcpscope.host.HostReport;
 import dev.mcpscope.host.LimitException;
 import dev.mcpscope.host.McpHost;
+import dev.mcpscope.host.Orphan;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -187,6 +188,12 @@ public final class CommandLine {
               + front.host()
               + " is no loopback address; whoever reads the token on the network can start programs"
               + " as you");
+    }
+    for (Orphan orphan : McpHost.orphans()) {
+      System.err.printf(
+          "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
+              + " to end it: kill %d%n",
+          orphan.pid(), orphan.command(), orphan.host(), orphan.pid());
     }
     McpHost host = McpHost.open(settings.host(), new HostListener() {});
     Front opened;

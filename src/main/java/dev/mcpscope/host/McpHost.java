@@ -12,6 +12,7 @@ import dev.mcpscope.scope.Delivery;
 import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.scope.TaskScope;
+import dev.mcpscope.stdio.Marks;
 import dev.mcpscope.transport.CloseReport;
 import java.io.IOException;
 import java.time.Duration;
@@ -265,6 +266,22 @@ public final class McpHost implements AutoCloseable {
   /// hundred of them; never blocks.
   public List<CloseReport.ServerProcess> survivors() {
     return shared.survivors().list();
+  }
+
+  /// Finds what hosts that were killed have left on this machine: processes that carry a host's mark, and
+  /// whose host does not run any more. They are nobody's; whether to end them is the caller's to say.
+  /// Only on Linux, and only processes of the same user. Looks at all processes, which takes some ten
+  /// milliseconds; not interruptible.
+  public static List<Orphan> orphans() {
+    var orphans = new ArrayList<Orphan>();
+    Marks.ofDeadHosts()
+        .forEach((host, processes) ->
+            processes.forEach(process -> {
+              ProcessHandle.Info info = process.info();
+              String command = info.command().orElse("?");
+              orphans.add(new Orphan(process.pid(), info.startInstant(), command, host));
+            }));
+    return List.copyOf(orphans);
   }
 
   /// Ends the host: refuses what comes, and ends every session, in parallel. Returns when nothing is

@@ -1,0 +1,54 @@
+package dev.mcpscope.stdio;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// The marks that hosts leave in the environment of what they start, for those who come after them.
+public final class Marks {
+  private Marks() {}
+
+  /// Finds the processes of servers whose host has ended without ending them, by the host's process id:
+  /// it was killed, and they heed the end of their input as little. Only on Linux, and only those that
+  /// this user may look at. Looks at all processes; not interruptible.
+  ///
+  /// A host has ended when its id is nobody's, or that of a process that is younger than what it should
+  /// have started: numbers come again, in containers at once.
+  public static Map<Long, List<ProcessHandle>> ofDeadHosts() {
+    var found = new HashMap<Long, List<ProcessHandle>>();
+    ProcessTable.look()
+        .marked()
+        .forEach((mark, carriers) ->
+            host(mark)
+                .ifPresent(host ->
+                    carriers.stream()
+                        .filter(ProcessTree::runs)
+                        .filter(carrier -> !hasStarted(host, carrier))
+                        .forEach(carrier ->
+                            found.computeIfAbsent(host, _ -> new ArrayList<>()).add(carrier))));
+    return found;
+  }
+
+  private static Optional<Long> host(String mark) {
+    int end = mark.indexOf('-');
+    try {
+      return Optional.of(Long.valueOf(mark.substring(0, Math.max(0, end))));
+    } catch (NumberFormatException _) { // not one of ours
+      return Optional.empty();
+    }
+  }
+
+  private static boolean hasStarted(long host, ProcessHandle process) {
+    return ProcessHandle.of(host)
+        .filter(ProcessTree::runs)
+        .filter(running -> !started(running).isAfter(started(process)))
+        .isPresent();
+  }
+
+  private static Instant started(ProcessHandle process) {
+    return process.info().startInstant().orElse(Instant.MIN);
+  }
+}
