@@ -520,6 +520,12 @@ public final class Connection {
   }
 
   private void published(End end, CloseReport report) {
+    boolean wrong = !report.nothingLeft() || !report.failures().isEmpty();
+    LOG.log(
+        wrong ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG,
+        "{0}: {1}",
+        server,
+        report.summary());
     if (end.cause() instanceof ConnectionClosedException cause) {
       publish(new ConnectionState.Closed(cause, report));
     } else {

@@ -378,8 +378,8 @@ public final class Tour {
         + report.get("outcome")
         + ", exit code "
         + report.get("exitCode")
-        + ", survivors "
-        + report.get("survivors")
+        + ", processes "
+        + report.get("processes")
         + ", failures "
         + report.get("failures");
   }

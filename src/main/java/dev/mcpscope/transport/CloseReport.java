@@ -118,6 +118,23 @@ public record CloseReport(
     return survivors().isEmpty() && abandoned.isEmpty();
   }
 
+  /// Returns the report in one line, for logs: what is normal in a few words, what is not by name.
+  public String summary() {
+    var line = new StringBuilder("closed in " + millis(took) + " ms, " + lowerCase(outcome()));
+    exitCode.ifPresent(code -> line.append(", exit code ").append(code));
+    list(line, "survived", survivors().stream().map(p -> p.pid() + " " + p.command()).toList());
+    list(line, "abandoned", abandoned);
+    list(line, "the server may keep", kept);
+    list(line, "went wrong", failures);
+    return line.toString();
+  }
+
+  private static void list(StringBuilder line, String what, List<String> names) {
+    if (!names.isEmpty()) {
+      line.append("; ").append(what).append(": ").append(String.join(", ", names));
+    }
+  }
+
   /// Returns the report as JSON, durations in milliseconds.
   public JsonObject json() {
     return JsonObject.of(

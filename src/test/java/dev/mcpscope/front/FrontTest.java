@@ -144,8 +144,10 @@ class FrontTest {
               "stderrTail",
               "callsFailed",
               "skippedLines",
+              "processes",
               "survivors",
               "abandoned",
+              "kept",
               "failures");
     });
   }

@@ -76,6 +76,21 @@ class ClosingTest {
   }
 
   @Test
+  void theReportInOneLineNamesWhatIsLeft() {
+    assertThat(closing.report().summary()).matches("closed in \\d+\\.\\d ms, graceful");
+    closing.exited(OptionalInt.of(3), "", 0);
+    closing.process(process(41, Outcome.KILLED));
+    closing.process(process(42, Outcome.SURVIVED));
+    closing.abandoned("onDisconnect");
+    closing.kept("its session");
+    closing.failed(new IOException("no answer"));
+    assertThat(closing.report().summary())
+        .endsWith(
+            "survived, exit code 3; survived: 42 stubborn; abandoned: onDisconnect;"
+                + " the server may keep: its session; went wrong: java.io.IOException: no answer");
+  }
+
+  @Test
   void theReportIsJsonWithMillisecondsAndWithoutGuesses() throws Exception {
     closing.step("wait", () -> {});
     assertThat(closing.report().json().get("exitCode")).isEqualTo(JsonNull.INSTANCE);
