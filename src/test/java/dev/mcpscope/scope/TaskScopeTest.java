@@ -378,19 +378,6 @@ class TaskScopeTest {
     }
   }
 
-  @Test
-  void theOldBugCanBeShownAtAnyTime() throws Exception {
-    try (var _ = NothingLeft.check()) {
-      for (int i = 0; i < 1_000; i++) {
-        OldBug.Seen seen = OldBug.show();
-
-        assertThat(seen.refusal()).startsWith("java.lang.WrongThreadException");
-        assertThat(seen.readerAlive()).isTrue();
-        assertThat(seen.readerEnded()).isTrue();
-      }
-    }
-  }
-
   private static Scope scopeNamed(String name) throws IOException {
     return ThreadDump.take().scopes().stream()
         .filter(scope -> scope.name().equals(name))
