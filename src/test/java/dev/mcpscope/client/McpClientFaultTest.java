@@ -14,6 +14,7 @@ import dev.mcpscope.transport.CloseReport;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -428,6 +429,40 @@ class McpClientFaultTest {
       CloseReport report = harmless(DEFAULTS, new Fault.FloodsStderr(1 << 20));
       assertThat(report.outcome()).isEqualTo(CloseReport.Outcome.GRACEFUL);
       assertThat(report.stderrTail()).hasSize(64 << 10).endsWith("eee\n");
+    }
+
+    @Test
+    void anAnswerThatFillsTheDefaultLimit() throws Exception {
+      int most = JsonLimits.defaults().maxBytes();
+      try (var _ = NothingLeft.check();
+          var client = McpClient.open(ScriptedServer.with(new Fault.AnswerOf(most)))) {
+        assertThat(promptly(() -> echo(client, "")).length()).isBetween(most - 1_000, most);
+        client.ping();
+      }
+    }
+
+    /// The first part comes with a message that is heard; only then the server is asked for more.
+    @Test
+    void aCharacterThatComesInTwoParts() throws Exception {
+      String first =
+          "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":"
+              + "\"2025-11-25\",\"capabilities\":{\"prompts\":{}},"
+              + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; read -r _; read -r _; printf '"
+              + Json.object(Peer.log("half")).toString()
+              + "\\n{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"messages\":[],\"description\":\"\\342\\202";
+      String second =
+          "'; read -r _; printf '\\254\"}}\\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\\n'; read -r _";
+      var half = new CountDownLatch(1);
+      ClientFeatures features = ClientFeatures.none().withListener(_ -> half.countDown());
+      try (var _ = NothingLeft.check();
+          var client =
+              McpClient.open(
+                  ServerSpec.stdio("sh", "-c", first + second), DEFAULTS.withFeatures(features))) {
+        var prompt = new Caller<>(() -> client.getPrompt("x", Map.of()));
+        half.await();
+        client.ping();
+        assertThat(prompt.result().description()).contains("€");
+      }
     }
 
     @Test

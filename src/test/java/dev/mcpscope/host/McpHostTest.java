@@ -206,6 +206,10 @@ class McpHostTest {
       return List.copyOf(heard);
     }
 
+    synchronized void forget() {
+      heard.clear();
+    }
+
     /// Waits until a name has been in such a state, and returns it as it was then.
     ConnectionStatus await(String name, Predicate<ConnectionState> wanted)
         throws InterruptedException {

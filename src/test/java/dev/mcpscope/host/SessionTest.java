@@ -7,6 +7,7 @@ import static dev.mcpscope.host.McpHostTest.closeReason;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.mcpscope.client.CallTimeoutException;
 import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ConnectionClosedException;
@@ -14,15 +15,20 @@ import dev.mcpscope.client.ConnectionLostException;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
+import dev.mcpscope.client.RemoteErrorException;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.McpHostTest.Lab;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.CloseReport.Outcome;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -600,6 +606,60 @@ class SessionTest {
           .isInstanceOf(ConnectionLostException.class)
           .hasMessage("x: the server exited with code 3; its stderr ends: no licence");
       assertThat(Lab.children()).isEmpty();
+    });
+  }
+
+  @Test
+  void eachConnectHasItsOwnTime() throws Exception {
+    Lab.run(lab -> {
+      Path gate = temp.resolve("gate");
+      assertThat(new ProcessBuilder("mkfifo", gate.toString()).start().waitFor()).isZero();
+      Future<ConnectionStatus> slow = lab.connecting("slow", "read -r _ <" + gate + "; " + SERVE);
+      lab.awaitPhase("slow", "initialize");
+      ClientOptions hasty = Lab.quick().client().withConnectTimeout(Duration.ofMillis(300));
+      assertThatThrownBy(
+              () -> lab.host.connect("s", "hasty", server(SILENT), ConnectOptions.of(hasty)))
+          .isInstanceOf(CallTimeoutException.class)
+          .hasMessage("hasty: not connected within 300 ms; waiting for initialize");
+      Files.writeString(gate, "start\n");
+      assertThat(slow.get().state()).isInstanceOf(ConnectionState.Connected.class);
+      assertThat(lab.host.statuses("s").orElseThrow()).containsExactly(slow.get());
+    });
+  }
+
+  /// Each start leaves a child that holds what the next start needs.
+  @Test
+  void failedConnectsLeaveNothingThatTheNextOneMeets() throws Exception {
+    Lab.run(lab -> {
+      String holder =
+          "up=$({ trap 'rmdir %1$s; exit' TERM; mkdir %1$s && echo up; exec >&-; sleep 60 & wait; } &)"
+                  .formatted(temp.resolve("port"))
+              + "; [ \"$up\" = up ] || exit 9; ";
+      String error = "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1,\"message\":\"no\"}}";
+      for (int i = 0; i < 5; i++) {
+        assertThatThrownBy(
+                () -> lab.connect("x", holder + "read -r _; echo '" + error + "'; " + SILENT))
+            .isInstanceOf(RemoteErrorException.class);
+        assertThat(ProcessHandle.current().descendants()).isEmpty();
+      }
+      lab.connect("x", holder + SERVE);
+    });
+  }
+
+  @Test
+  void nothingIsKeptOfAConnectionThatWasReplaced() throws Exception {
+    Lab.run(lab -> {
+      var queue = new ReferenceQueue<McpClient>();
+      var references = new HashSet<Reference<?>>();
+      for (int i = 0; i < 4; i++) {
+        references.add(new WeakReference<>(client(lab.connect("x", SERVE)), queue));
+      }
+      lab.connect("x", SERVE);
+      lab.forget();
+      while (!references.isEmpty()) {
+        System.gc();
+        references.remove(queue.remove(1_000));
+      }
     });
   }
 
