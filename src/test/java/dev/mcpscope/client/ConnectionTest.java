@@ -233,6 +233,29 @@ class ConnectionTest {
     }
   }
 
+  static List<Fault> failuresOfTheTools() {
+    return List.of(
+        new Fault.DiesOn("tools/list", 3, ""),
+        new Fault.Error("tools/list", -1, "no"),
+        new Fault.ResultIsText("tools/list"),
+        new Fault.Silent("tools/list"),
+        Quirk.CURSOR_REPEATS);
+  }
+
+  @ParameterizedTest
+  @MethodSource("failuresOfTheTools")
+  void o2_onConnectIsNotCalledWhenTheToolsCannotBeRead(Fault fault) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var welcomed = new AtomicReference<McpClient>();
+      Running running =
+          start(
+              DEFAULTS.withConnectTimeout(Duration.ofSeconds(3)), onConnect(welcomed::set), fault);
+      failure(McpException.class, running::ready);
+      assertThat(running.states().names()).doesNotContain("onConnect", "Connected");
+      assertThat(welcomed.get()).isNull();
+    }
+  }
+
   // O3: when close has returned, nothing is left that the report does not name.
 
   @ParameterizedTest

@@ -131,6 +131,23 @@ class McpClientFaultTest {
           .hasMessageContaining(method);
     }
 
+    /// Each answer comes at once; the time is that of all of them.
+    @Test
+    void pagesWithoutEndEndWithTheTimeToConnect() throws Exception {
+      assertThat(
+              connectFailure(
+                  CallTimeoutException.class,
+                  limits(
+                          JsonLimits.defaults().withMaxBytes(1 << 30),
+                          Integer.MAX_VALUE,
+                          Integer.MAX_VALUE,
+                          256)
+                      .withConnectTimeout(Duration.ofSeconds(3)),
+                  Quirk.CURSOR_NEVER_ENDS))
+          .hasMessageContaining("3000 ms")
+          .hasMessageContaining("tools/list");
+    }
+
     @Test
     void aServerThatReadsNothingEndsWithTheTimeToConnect() throws Exception {
       assertThat(
@@ -433,7 +450,7 @@ class McpClientFaultTest {
 
     @Test
     void anAnswerThatFillsTheDefaultLimit() throws Exception {
-      int most = JsonLimits.defaults().maxBytes();
+      int most = 16 << 20;
       try (var _ = NothingLeft.check();
           var client = McpClient.open(ScriptedServer.with(new Fault.AnswerOf(most)))) {
         assertThat(promptly(() -> echo(client, "")).length()).isBetween(most - 1_000, most);

@@ -415,6 +415,17 @@ class McpClientTest {
   // Closing.
 
   @Test
+  void aGoodCloseWarnsOfNothing() throws Exception {
+    try (var _ = NothingLeft.check();
+        var logged = Logged.under("dev.mcpscope")) {
+      McpClient client = McpClient.open(ScriptedServer.with());
+      CloseReport report = new Caller<>(client::closeAndReport).result();
+      assertThat(report.failures()).isEmpty();
+      assertThat(logged.texts()).isEmpty();
+    }
+  }
+
+  @Test
   void anyThreadMayCloseAndTwice() throws Exception {
     try (var _ = NothingLeft.check()) {
       McpClient client = McpClient.open(ScriptedServer.with());
