@@ -22,6 +22,15 @@ final class Calls {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
   private static final Duration FOREVER = Duration.ofDays(36_500);
 
+  /// Who waits for the answer.
+  private enum Asker {
+    CALLER,
+    /// Nobody who would miss it.
+    CONNECTION,
+    /// The same, and it is not cancelled on the wire.
+    HANDSHAKE
+  }
+
   private final String server;
   private final ClientOptions options;
   private final Transport transport;
@@ -54,23 +63,33 @@ final class Calls {
 
   /// Calls, within the call's budget.
   ///
+  /// @param repeatable whether it does no harm to send it twice
+  JsonObject call(String method, JsonObject params, CallOptions call, BooleanSupplier repeatable)
+      throws McpException, InterruptedException {
+    return call(method, params, call, repeatable, Asker.CALLER);
+  }
+
+  /// Calls for the connection itself, as a caller without options would.
+  JsonObject own(String method, JsonObject params) throws McpException, InterruptedException {
+    return call(method, params, CallOptions.defaults(), () -> true, Asker.CONNECTION);
+  }
+
   /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
   /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
-  ///
-  /// @param repeatable whether it does none
-  JsonObject call(String method, JsonObject params, CallOptions call, BooleanSupplier repeatable)
+  private JsonObject call(
+      String method, JsonObject params, CallOptions call, BooleanSupplier repeatable, Asker asker)
       throws McpException, InterruptedException {
     Duration timeout = call.timeout().orElse(options.callTimeout());
     Duration maximum = longer(timeout, options.callMaximum());
     Consumer<Progress> listener = call.onProgress().orElse(null);
     try {
-      return call(method, params, timeout, maximum, listener, true);
+      return call(method, params, timeout, maximum, listener, asker);
     } catch (ExchangeFailedException e) {
       if (!mayBeRepeated(e) || !repeatable.getAsBoolean()) {
         throw e;
       }
       LOG.log(System.Logger.Level.DEBUG, "{0} is sent again: {1}", method, e.getMessage());
-      return call(method, params, timeout, maximum, listener, true);
+      return call(method, params, timeout, maximum, listener, asker);
     }
   }
 
@@ -82,12 +101,12 @@ final class Calls {
   /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
   JsonObject handshake(String method, JsonObject params) throws McpException, InterruptedException {
     try {
-      return call(method, params, FOREVER, FOREVER, null, false);
+      return call(method, params, FOREVER, FOREVER, null, Asker.HANDSHAKE);
     } catch (ExchangeFailedException e) {
       if (!mayBeRepeated(e)) {
         throw e;
       }
-      return call(method, params, FOREVER, FOREVER, null, false);
+      return call(method, params, FOREVER, FOREVER, null, Asker.HANDSHAKE);
     }
   }
 
@@ -97,13 +116,16 @@ final class Calls {
       Duration timeout,
       Duration maximum,
       Consumer<Progress> listener,
-      boolean cancellable)
+      Asker asker)
       throws McpException, InterruptedException {
     if (Thread.interrupted()) { // before anything is sent: the call does not happen at all
       throw new InterruptedException(method + " was not sent");
     }
     Deadline end = Deadline.after(maximum);
-    PendingCall<McpException> call = pending.open(method, target(params));
+    PendingCall<McpException> call =
+        asker == Asker.CALLER
+            ? pending.open(method, target(params))
+            : pending.openOwn(method, target(params));
     RpcMessage.Response response;
     try {
       JsonObject sending = listener == null ? params : withProgressToken(params, call.id());
@@ -113,14 +135,14 @@ final class Calls {
       call.abandon();
       throw new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
     } catch (InterruptedException e) {
-      giveUp(call, cancellable, "the caller was interrupted");
+      giveUp(call, asker, "the caller was interrupted");
       throw e;
     } catch (RuntimeException | Error e) {
-      giveUp(call, cancellable, "the caller's listener has failed");
+      giveUp(call, asker, "the caller's listener has failed");
       throw e;
     }
     if (response == null) {
-      giveUp(call, cancellable, "its time is over");
+      giveUp(call, asker, "its time is over");
       throw new CallTimeoutException(
           what(call)
               + " got no answer within "
@@ -177,10 +199,10 @@ final class Calls {
   /// Leaves the call, and tells the server that nobody waits for it, so that it can stop; unless it
   /// has answered: "Cancellation notifications MUST only reference requests that were previously
   /// issued and are believed to still be in-progress."
-  private void giveUp(PendingCall<McpException> call, boolean cancellable, String reason) {
+  private void giveUp(PendingCall<McpException> call, Asker asker, String reason) {
     call.abandon();
     LOG.log(System.Logger.Level.DEBUG, "{0} was given up: {1}", what(call), reason);
-    if (cancellable && !call.isSettled()) {
+    if (asker != Asker.HANDSHAKE && !call.isSettled()) {
       try {
         notify("notifications/cancelled", JsonObject.of("requestId", call.id(), "reason", reason));
       } catch (CallTimeoutException e) {

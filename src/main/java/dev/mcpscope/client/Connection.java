@@ -133,6 +133,7 @@ public final class Connection {
   private Transport transport;
   private Handlers handlers;
   private Calls calls;
+  private Era era;
   private McpClient client;
   private List<Tool> tools;
   private boolean handshaken; // the handshake has ended, well or not
@@ -349,7 +350,11 @@ public final class Connection {
     stale = false;
     looking = true;
     nextLook = Deadline.after(BETWEEN_LOOKS);
-    scope.fork("tools/list", () -> mailbox.post(new Mail.Listed(client.tools())), Mail.Looked::new);
+    scope.fork("tools/list", this::look, Mail.Looked::new);
+  }
+
+  private void look() throws McpException, InterruptedException {
+    mailbox.post(new Mail.Listed(Pages.TOOLS.read(calls, era, options.limits(), calls::own)));
   }
 
   private End toolsChanged() {
@@ -431,8 +436,9 @@ public final class Connection {
     return null;
   }
 
-  private End opened(Era era, List<Tool> listed) {
+  private End opened(Era agreed, List<Tool> listed) {
     if (gone == null) {
+      era = agreed;
       tools = listed;
       client = new McpClient(this, calls, era, options, CallOptions.defaults());
       publish(new ConnectionState.Connecting("onConnect"));

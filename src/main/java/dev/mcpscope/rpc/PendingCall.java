@@ -20,15 +20,17 @@ public final class PendingCall<X extends Exception> {
   private final long id;
   private final String method;
   private final String target;
+  private final boolean own;
   private final Thread caller = Thread.currentThread();
   private final AtomicReference<JsonObject> progress = new AtomicReference<>();
   private volatile Object outcome; // a Response or a Supplier<X>; written once
 
-  PendingCall(PendingCalls<X> table, long id, String method, String target) {
+  PendingCall(PendingCalls<X> table, long id, String method, String target, boolean own) {
     this.table = table;
     this.id = id;
     this.method = method;
     this.target = target;
+    this.own = own;
   }
 
   /// Returns the id, which is the call's progress token too.
@@ -44,6 +46,11 @@ public final class PendingCall<X extends Exception> {
   /// Returns what it is called for, such as the name of a tool; empty if there is no such thing.
   public String target() {
     return target;
+  }
+
+  /// Whether the connection asks for itself, and no caller.
+  boolean isOwn() {
+    return own;
   }
 
   /// Waits for the response; only in the thread that opened the call. Unblocked by the response, by

@@ -37,7 +37,18 @@ public final class PendingCalls<X extends Exception> {
   /// @param target what it is called for, such as the name of a tool; may be empty
   /// @throws X when the table has ended
   public PendingCall<X> open(String method, String target) throws X {
-    var call = new PendingCall<>(this, nextId.getAndIncrement(), method, target);
+    return enter(new PendingCall<>(this, nextId.getAndIncrement(), method, target, false));
+  }
+
+  /// Enters a call that the connection makes for itself: like any other, but that [#end] does not
+  /// count it.
+  ///
+  /// @throws X when the table has ended
+  public PendingCall<X> openOwn(String method, String target) throws X {
+    return enter(new PendingCall<>(this, nextId.getAndIncrement(), method, target, true));
+  }
+
+  private PendingCall<X> enter(PendingCall<X> call) throws X {
     calls.put(call.id(), call);
     Supplier<X> cause = ended; // read after the put: end() reads the table after it wrote this
     if (cause != null) {
@@ -109,7 +120,7 @@ public final class PendingCalls<X extends Exception> {
   ///
   /// @param cause makes the exception in each caller's own thread, so that its stack trace tells
   ///     who called
-  /// @return how many calls were failed
+  /// @return how many calls of callers were failed; the connection's own are not counted
   public int end(Supplier<X> cause) {
     if (ended == null) {
       ended = cause;
@@ -118,7 +129,7 @@ public final class PendingCalls<X extends Exception> {
     for (PendingCall<X> call : calls.values()) {
       if (remove(call)) {
         call.settle(ended);
-        failed++;
+        failed += call.isOwn() ? 0 : 1;
       }
     }
     return failed;

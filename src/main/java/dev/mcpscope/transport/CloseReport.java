@@ -16,7 +16,7 @@ import java.util.OptionalInt;
 /// @param steps what was done, in order, with the time each step took
 /// @param exitCode the exit code of the server's process; empty when it has none or is not known
 /// @param stderrTail the end of what the server wrote to stderr, empty when it wrote nothing
-/// @param callsFailed how many calls were still waiting and were failed with the reason
+/// @param callsFailed how many calls of callers were still waiting and were failed with the reason
 /// @param skippedLines how many lines on the server's stdout were no JSON-RPC
 /// @param processes every process of the server's tree that was found at the close, the direct child
 ///     first, and what it took to end it

@@ -815,7 +815,9 @@ class ConnectionTest {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, NONE, new Fault.Silent(method));
       running.states().await(method);
-      assertThat(promptly(running::stopped).nothingLeft()).isTrue();
+      CloseReport report = promptly(running::stopped);
+      assertThat(report.nothingLeft()).isTrue();
+      assertThat(report.callsFailed()).as("no caller's").isZero();
       assertThat(failure(ConnectionClosedException.class, running::ready).reason())
           .isEqualTo(CloseReason.DISCONNECTED);
       assertThat(running.states().names()).endsWith(method, "Closing", "Closed");

@@ -229,6 +229,7 @@ class ToolsChangedTest {
       peer.client().ping();
       CloseReport report = Promptly.promptly(running::stopped);
       assertThat(report.nothingLeft()).isTrue();
+      assertThat(report.callsFailed()).as("nobody's").isZero();
       assertThat(report.failures()).isEmpty();
     }
   }
