@@ -361,15 +361,16 @@ final class Exchange {
       var parser =
           new SseParser(
               transport.limits().message().maxBytes(),
+              last,
               event -> {
                 reconnects.delivered();
                 Messages.decode(event, transport.limits().message(), this::received);
               });
       reconnects.opened();
       IOException broken = read(in, parser);
-      last = parser.lastEventId().isPresent() ? parser.lastEventId() : last;
       retry = parser.retry().isPresent() ? parser.retry() : retry;
-      last = last.filter(Target::fitsHeader); // without it GET would open another kind of stream
+      // without one GET would open another kind of stream
+      last = parser.lastEventId().filter(Target::fitsHeader);
       if (answered) {
         return;
       }

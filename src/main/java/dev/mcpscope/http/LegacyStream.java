@@ -47,7 +47,8 @@ final class LegacyStream {
         String what = "the server answered HTTP " + status + " instead of an event stream";
         over(new CallFailure(CallFailure.Kind.REFUSED, what, status));
       } else {
-        var parser = new SseParser(transport.limits().message().maxBytes(), this::event);
+        var parser =
+            new SseParser(transport.limits().message().maxBytes(), Optional.empty(), this::event);
         fetch.follow(response.body(), parser, () -> false);
         over(new CallFailure(CallFailure.Kind.CUT, "the server ended its event stream", status));
       }

@@ -92,6 +92,7 @@ final class ServerStream {
     var parser =
         new SseParser(
             transport.limits().message().maxBytes(),
+            last,
             event -> {
               reconnects.delivered();
               Messages.decode(event, transport.limits().message(), transport::receivedUnasked);
@@ -101,7 +102,7 @@ final class ServerStream {
       fetch.follow(body, parser, () -> false);
     } finally {
       answers = transport.answers();
-      last = parser.lastEventId().isPresent() ? parser.lastEventId() : last;
+      last = parser.lastEventId();
       retry = parser.retry().isPresent() ? parser.retry() : retry;
     }
   }

@@ -44,14 +44,17 @@ final class SseParser {
   private boolean afterCr;
   private boolean hasData;
   private String type = "";
-  private Optional<String> id =
-      Optional.empty(); // of the event that is being read, or an older one
-  private Optional<String> lastEventId = Optional.empty();
+  private Optional<String> id; // of the event that is being read, or an older one
+  private Optional<String> lastEventId;
   private Optional<Duration> retry = Optional.empty();
 
   /// @param limit how many bytes a line, and the data of an event, may have
-  SseParser(int limit, Sink events) {
+  /// @param last the last event's id of the stream that this one continues: it holds until another one
+  ///     comes, or an empty one takes it back
+  SseParser(int limit, Optional<String> last, Sink events) {
     this.limit = limit;
+    this.id = last;
+    this.lastEventId = last;
     this.events = events;
   }
 

@@ -284,6 +284,25 @@ class HttpConnectionTest {
 
   // Streams that end.
 
+  /// "If the field value is empty, the last event ID buffer is set to the empty string."
+  @Test
+  void aStreamWhoseLastIdIsTakenBackIsOpenedAnew() throws Exception {
+    McpClient client =
+        open(
+            on("GET", new Act.Raw(stream("id: 7\ndata:\n\n"), End.CLOSE)).once(),
+            on("GET", new Act.Raw(stream(": nothing\n\n"), End.CLOSE)).once(),
+            on("GET", new Act.Raw(stream("id:\ndata:\n\n"), End.CLOSE)).once());
+    server.awaitRequest("GET", 4);
+    assertThat(server.requests("GET"))
+        .extracting(request -> request.header("last-event-id").orElse("none"))
+        .containsExactly("none", "7", "7", "none");
+    close(client);
+  }
+
+  private static String stream(String events) {
+    return EMPTY_STREAM.replace("Length: 0", "Length: " + events.length()) + events;
+  }
+
   @Test
   void aStreamThatIsCutIsContinuedAfterItsLastEvent() throws Exception {
     McpClient client = open(on("GET", new Act.Stops(1, 0, true, End.CLOSE)).once());

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -18,7 +19,8 @@ class SseParserTest {
   private final SseParser parser = parser(1_000);
 
   private SseParser parser(int limit) {
-    return new SseParser(limit, event -> events.add(event.type() + ":" + event.text()));
+    return new SseParser(
+        limit, Optional.empty(), event -> events.add(event.type() + ":" + event.text()));
   }
 
   private void feed(String text) throws IOException {
@@ -118,6 +120,18 @@ class SseParserTest {
   }
 
   @Test
+  void theIdOfTheStreamBeforeHoldsUntilItIsTakenBack() throws IOException {
+    var next = new SseParser(100, Optional.of("7"), _ -> {});
+    assertThat(next.lastEventId()).contains("7");
+    byte[] event = "data: x\n\n".getBytes(UTF_8);
+    next.feed(event, 0, event.length);
+    assertThat(next.lastEventId()).contains("7");
+    byte[] back = "id:\ndata: y\n\n".getBytes(UTF_8);
+    next.feed(back, 0, back.length);
+    assertThat(next.lastEventId()).isEmpty();
+  }
+
+  @Test
   void anIdWithNulIsIgnored() throws IOException {
     feed("id: 1\n\nid: 2\0\n\n");
     assertThat(parser.lastEventId()).contains("1");
@@ -171,7 +185,7 @@ class SseParserTest {
   @Test
   void whatIsNoUtf8IsHandedOnAsItIs() throws IOException {
     var seen = new ArrayList<byte[]>();
-    var raw = new SseParser(100, event -> seen.add(event.data()));
+    var raw = new SseParser(100, Optional.empty(), event -> seen.add(event.data()));
     byte[] bytes = "data: \u00ff\u00fe\n\n".getBytes(ISO_8859_1);
     raw.feed(bytes, 0, bytes.length);
     assertThat(seen).singleElement().isEqualTo(new byte[] {(byte) 0xff, (byte) 0xfe});
