@@ -358,13 +358,16 @@ final class Exchange {
     Optional<Duration> retry = Optional.empty();
     InputStream in = first;
     while (true) {
+      boolean continued = in != first;
       var parser =
           new SseParser(
               transport.limits().message().maxBytes(),
               last,
               event -> {
-                reconnects.delivered();
-                Messages.decode(event, transport.limits().message(), this::received);
+                if (transport.takenEvents().take(session, event, continued)) {
+                  reconnects.delivered();
+                  Messages.decode(event, transport.limits().message(), this::received);
+                }
               });
       reconnects.opened();
       IOException broken = read(in, parser);

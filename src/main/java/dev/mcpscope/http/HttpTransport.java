@@ -139,6 +139,7 @@ public final class HttpTransport implements Transport {
   // any thread
   private final Map<JsonValue, Exchange> requests = new ConcurrentHashMap<>();
   private final Set<Fetch> fetches = ConcurrentHashMap.newKeySet();
+  private final TakenEvents takenEvents = new TakenEvents();
   private final AtomicLong waitingBytes = new AtomicLong();
   private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicInteger lingering = new AtomicInteger();
@@ -497,6 +498,10 @@ public final class HttpTransport implements Transport {
 
   ReconnectBudget reconnects() {
     return reconnects;
+  }
+
+  TakenEvents takenEvents() {
+    return takenEvents;
   }
 
   HttpSession session() {

@@ -89,13 +89,16 @@ final class ServerStream {
   }
 
   private void read(InputStream body) throws IOException {
+    boolean continued = last.isPresent();
     var parser =
         new SseParser(
             transport.limits().message().maxBytes(),
             last,
             event -> {
-              reconnects.delivered();
-              Messages.decode(event, transport.limits().message(), transport::receivedUnasked);
+              if (transport.takenEvents().take(session, event, continued)) {
+                reconnects.delivered();
+                Messages.decode(event, transport.limits().message(), transport::receivedUnasked);
+              }
             });
     reconnects.opened();
     try {

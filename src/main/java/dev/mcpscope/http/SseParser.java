@@ -43,6 +43,7 @@ final class SseParser {
   private boolean atStart = true;
   private boolean afterCr;
   private boolean hasData;
+  private boolean hasId; // one of its own
   private String type = "";
   private Optional<String> id; // of the event that is being read, or an older one
   private Optional<String> lastEventId;
@@ -154,6 +155,7 @@ final class SseParser {
         String text = text(line, from);
         if (text.indexOf('\0') < 0) {
           id = Optional.of(text);
+          hasId = true;
         }
       }
       case "retry" -> {
@@ -172,10 +174,13 @@ final class SseParser {
 
   private void eventEnds() throws IOException {
     lastEventId = id.filter(text -> !text.isEmpty());
-    var event = new SseEvent(type.isEmpty() ? "message" : type, data.toByteArray());
+    var event =
+        new SseEvent(
+            type.isEmpty() ? "message" : type, hasId ? id.orElse("") : "", data.toByteArray());
     boolean complete = hasData;
     type = "";
     hasData = false;
+    hasId = false;
     data = emptied(data);
     if (complete) {
       events.event(event);

@@ -299,6 +299,25 @@ class HttpConnectionTest {
     close(client);
   }
 
+  /// As a server does that says again what was on its other streams too.
+  @Test
+  void whatComesAgainOnAContinuedStreamIsNotTakenTwice() throws Exception {
+    String first = "id: 1\ndata: " + PING + "\n\n";
+    String second = "id: 1\ndata: " + PING.with("id", "p-2") + "\n\n"; // of another stream's 1
+    String third = "data: " + PING.with("id", "p-3") + "\n\n";
+    McpClient client =
+        open(
+            on("GET", new Act.Raw(stream(first), End.CLOSE)).once(),
+            on("GET", new Act.Raw(stream(first + second + third + third), End.CLOSE)).once());
+    server.awaitRequest("GET", 3);
+    server.awaitRequest("response", 4);
+    assertThat(echo(client)).contains("hi");
+    client.close(); // the server knows nothing of what it was made to say
+    assertThat(server.requests("response"))
+        .extracting(request -> request.body().replaceAll(".*\"(p-\\d)\".*", "$1"))
+        .containsExactlyInAnyOrder("p-1", "p-2", "p-3", "p-3");
+  }
+
   private static String stream(String events) {
     return EMPTY_STREAM.replace("Length: 0", "Length: " + events.length()) + events;
   }
