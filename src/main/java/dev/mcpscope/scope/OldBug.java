@@ -64,9 +64,8 @@ public final class OldBug {
       boolean ended = connection.server().waitFor(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
       double cores = cores(connection.reader());
 
-      enough.countDown();
-      opener.join();
-      return new Seen(refusal, ended, cores, !connection.reader().isAlive());
+      enough.countDown(); // the opener leaves its block, which waits for the reader
+      return new Seen(refusal, ended, cores, connection.reader().join(PATIENCE));
     } catch (ExecutionException e) {
       throw new IOException("the server cannot be started", e.getCause());
     } finally {
