@@ -40,9 +40,16 @@ record ChildProcess(
   static ChildProcess start(ProcessBuilder builder) throws IOException {
     var open = new ArrayList<Closeable>();
     try {
-      Optional<LinuxPipe> in = keep(LinuxPipe.open(), open);
-      Optional<LinuxPipe> out = in.isEmpty() ? in : keep(LinuxPipe.open(), open);
-      Optional<LinuxPipe> err = out.isEmpty() ? out : keep(LinuxPipe.open(), open);
+      Optional<LinuxPipe> in;
+      Optional<LinuxPipe> out;
+      Optional<LinuxPipe> err;
+      // One turn for all three. If hundreds of servers took turns for each, all of them would have
+      // a pipe with two ends here at the same time, and every search would have to look at each.
+      synchronized (LinuxPipe.class) {
+        in = keep(LinuxPipe.open(), open);
+        out = in.isEmpty() ? in : keep(LinuxPipe.open(), open);
+        err = out.isEmpty() ? out : keep(LinuxPipe.open(), open);
+      }
       if (err.isPresent()) {
         return onPipes(builder, in.get(), out.get(), err.get());
       }

@@ -5,12 +5,12 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
@@ -79,28 +79,21 @@ record LinuxPipe(Pipe pipe, File readEnd, File writeEnd, String inode) {
 
   private static Optional<LinuxPipe> find(Pipe pipe, Set<String> candidates, int bytes)
       throws IOException {
-    Map<String, LinuxPipe> halves = new HashMap<>();
+    var descriptors = new HashMap<String, List<String>>(); // by inode
     for (String fd : candidates) {
-      String inode;
-      boolean writes;
       try {
-        inode = Files.readSymbolicLink(DESCRIPTORS.resolve(fd)).toString();
-        if (!inode.startsWith("pipe:")) {
-          continue;
+        String inode = Files.readSymbolicLink(DESCRIPTORS.resolve(fd)).toString();
+        if (inode.startsWith("pipe:")) {
+          descriptors.computeIfAbsent(inode, _ -> new ArrayList<>()).add(fd);
         }
-        writes = writes(fd);
       } catch (IOException closedMeanwhile) {
-        continue;
+        // not ours, which is open
       }
-      File end = DESCRIPTORS.resolve(fd).toFile();
-      LinuxPipe half = halves.getOrDefault(inode, new LinuxPipe(pipe, null, null, inode));
-      halves.put(
-          inode,
-          writes
-              ? new LinuxPipe(pipe, half.readEnd, end, inode)
-              : new LinuxPipe(pipe, end, half.writeEnd, inode));
     }
-    for (LinuxPipe candidate : halves.values()) {
+    // Of a pipe whose child runs only one end is here: with hundreds of servers most need no look.
+    descriptors.values().removeIf(ends -> ends.size() < 2);
+    for (var ends : descriptors.entrySet()) {
+      LinuxPipe candidate = of(pipe, ends.getKey(), ends.getValue());
       if (candidate.readEnd != null
           && candidate.writeEnd != null
           && candidate.holds(bytes)
@@ -109,6 +102,24 @@ record LinuxPipe(Pipe pipe, File readEnd, File writeEnd, String inode) {
       }
     }
     return Optional.empty();
+  }
+
+  private static LinuxPipe of(Pipe pipe, String inode, List<String> descriptors) {
+    File readEnd = null;
+    File writeEnd = null;
+    for (String fd : descriptors) {
+      File end = DESCRIPTORS.resolve(fd).toFile();
+      try {
+        if (writes(fd)) {
+          writeEnd = end;
+        } else {
+          readEnd = end;
+        }
+      } catch (IOException closedMeanwhile) {
+        // not ours, which is open
+      }
+    }
+    return new LinuxPipe(pipe, readEnd, writeEnd, inode);
   }
 
   /// Takes one byte out of our pipe; if this is ours, it holds one less now. Then empties it.
@@ -143,10 +154,10 @@ record LinuxPipe(Pipe pipe, File readEnd, File writeEnd, String inode) {
   }
 
   private static Set<String> names() throws IOException {
-    Set<String> names = new HashSet<>();
-    try (DirectoryStream<Path> entries = Files.newDirectoryStream(DESCRIPTORS)) {
-      entries.forEach(entry -> names.add(entry.getFileName().toString()));
+    String[] names = DESCRIPTORS.toFile().list();
+    if (names == null) {
+      throw new IOException("cannot list " + DESCRIPTORS);
     }
-    return names;
+    return new HashSet<>(List.of(names));
   }
 }
