@@ -3,6 +3,7 @@ package dev.mcpscope.front;
 import com.sun.net.httpserver.HttpServer;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.McpHost;
+import dev.mcpscope.scope.Deadline;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 
 /// The HTTP front of a host, on one address.
 ///
@@ -36,7 +38,7 @@ import java.util.concurrent.Executors;
 /// a page must know and set by itself, so a page gains nothing from the cookies of its user. The
 /// front's own origin needs no such header; requests of any other origin are refused.
 public final class Front implements AutoCloseable {
-  private static final int STOP_SECONDS = 1;
+  private static final Duration STOP = Duration.ofSeconds(1);
 
   static {
     // Read once, when the JDK's server is first used. Small answers must not wait for an
@@ -288,11 +290,17 @@ public final class Front implements AutoCloseable {
   }
 
   /// Stops listening and returns when the requests have been answered, or a second has passed: then
-  /// they are cut off. Called twice, it does nothing.
+  /// they are cut off. Called twice, it does nothing. Waits on, when interrupted, and sets the flag
+  /// again.
   @Override
   public void close() {
     refuse();
-    server.stop(STOP_SECONDS);
+    // It is the threads that are waited for: the JDK's own stop(1) often waits in vain, since it
+    // does
+    // not notice that a connection on which it expected a request was closed by the client.
+    requests.shutdown();
+    Deadline.after(STOP).await(nanos -> requests.awaitTermination(nanos, TimeUnit.NANOSECONDS));
+    server.stop(0);
     requests.shutdownNow();
     requests.close();
   }
