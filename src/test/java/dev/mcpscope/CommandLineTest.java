@@ -1,15 +1,11 @@
 package dev.mcpscope;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonReader;
-import dev.mcpscope.json.JsonWriter;
-import java.io.BufferedReader;
-import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -20,12 +16,9 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -38,125 +31,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CommandLineTest {
 
-  private static final String JAVA =
-      Path.of(System.getProperty("java.home"), "bin", "java").toString();
-
-  private static final String CLASSES =
-      Stream.of(System.getProperty("jdk.module.path", ""), System.getProperty("java.class.path"))
-          .filter(path -> !path.isEmpty())
-          .collect(Collectors.joining(File.pathSeparator));
-
   private static final String READY =
       "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":"
           + "\"2025-11-25\",\"capabilities\":{},"
           + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
 
   @TempDir Path temp;
-
-  /// A run of the program.
-  private final class Program implements AutoCloseable {
-    final Process process;
-    final BufferedReader out;
-    private final Path err = temp.resolve("err" + System.nanoTime());
-
-    Program(Map<String, String> environment, String... arguments) throws IOException {
-      this(environment, List.of("--enable-preview"), arguments);
-    }
-
-    Program(Map<String, String> environment, List<String> options, String... arguments)
-        throws IOException {
-      var command = new ArrayList<>(List.of(JAVA, "-XX:TieredStopAtLevel=1", "-Xshare:auto"));
-      command.addAll(options);
-      command.addAll(List.of("-cp", CLASSES, "dev.mcpscope.Main"));
-      command.addAll(List.of(arguments));
-      var builder = new ProcessBuilder(command).redirectError(err.toFile());
-      builder.environment().remove("MCP_SCOPE_TOKEN");
-      builder.environment().putAll(environment);
-      process = builder.start();
-      process.getOutputStream().close();
-      out = process.inputReader(UTF_8);
-    }
-
-    /// Waits for its end and returns what it has printed, as far as it was not read before.
-    String rest() throws Exception {
-      String rest = out.readAllAsString();
-      process.waitFor();
-      return rest;
-    }
-
-    String err() throws IOException {
-      return Files.readString(err);
-    }
-
-    List<ProcessHandle> descendants() {
-      return process.descendants().filter(ProcessHandle::isAlive).toList();
-    }
-
-    /// Sends SIGTERM and waits; nothing that it has started is left.
-    void terminate() throws Exception {
-      List<ProcessHandle> descendants = descendants();
-      process.toHandle().destroy();
-      assertThat(rest()).isEmpty();
-      assertThat(process.exitValue()).isZero();
-      assertThat(descendants).noneMatch(ProcessHandle::isAlive);
-    }
-
-    /// Only a test that has failed leaves something to be done here.
-    @Override
-    public void close() throws IOException {
-      List<ProcessHandle> descendants = descendants();
-      process.toHandle().destroyForcibly();
-      process.onExit().join();
-      descendants.forEach(ProcessHandle::destroyForcibly);
-      out.close();
-    }
-  }
-
-  /// A run of `serve`, and a client of its front.
-  private final class Serving implements AutoCloseable {
-    final Program program;
-    final URI uri;
-    final String token;
-    final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-
-    Serving(Map<String, String> environment, String... arguments) throws IOException {
-      program = new Program(environment, arguments);
-      String ready = program.out.readLine();
-      assertThat(ready)
-          .as(program.err())
-          .matches("mcp-scope ready http://127\\.0\\.0\\.1:\\d+/#token=\\S+");
-      uri = URI.create(ready.replaceAll("mcp-scope ready |/#.*", ""));
-      token = ready.replaceAll(".*#token=", "");
-    }
-
-    CompletableFuture<HttpResponse<String>> post(String path, JsonObject body) {
-      return http.sendAsync(
-          HttpRequest.newBuilder(URI.create(uri + path))
-              .timeout(Duration.ofSeconds(30))
-              .header("Authorization", "Bearer " + token)
-              .header("Content-Type", "application/json")
-              .POST(BodyPublishers.ofByteArray(JsonWriter.bytes(body)))
-              .build(),
-          BodyHandlers.ofString());
-    }
-
-    CompletableFuture<HttpResponse<String>> connect(String name, String... command) {
-      String fullCommand =
-          Stream.of(command)
-              .map(word -> "'" + word.replace("'", "'\\''") + "'")
-              .collect(Collectors.joining(" "));
-      return post(
-          "/mcp",
-          JsonObject.of(
-              "sessionId", "s", "name", name, "clientType", "stdio", "fullCommand", fullCommand));
-    }
-
-    @Override
-    public void close() throws IOException {
-      program.close();
-      http.close();
-    }
-  }
 
   private static JsonObject ok(CompletableFuture<HttpResponse<String>> response)
       throws IOException {
@@ -168,7 +48,7 @@ class CommandLineTest {
   @CsvSource({"--help", "serve --port 1 -h", "help"})
   void helpNamesVerbsAndOptions(String arguments) throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), arguments.split(" "))) {
+      try (var program = new Program(temp, Map.of(), arguments.split(" "))) {
         assertThat(program.rest())
             .contains(
                 "Usage:", "serve", "--port N", "--host ADDRESS", "--allow LIST", "demo-server")
@@ -184,7 +64,7 @@ class CommandLineTest {
   @Test
   void versionNamesTheJdk() throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), "--version")) {
+      try (var program = new Program(temp, Map.of(), "--version")) {
         assertThat(program.rest()).startsWith("mcp-scope ").contains("JDK 25").hasLineCount(1);
         assertThat(program.process.exitValue()).isZero();
       }
@@ -242,7 +122,7 @@ class CommandLineTest {
       })
   void wrongArgumentsAreNamedInOneLine(String arguments, String message) throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), arguments.split(" "))) {
+      try (var program = new Program(temp, Map.of(), arguments.split(" "))) {
         assertThat(program.rest()).isEmpty();
         assertThat(program.process.exitValue()).isEqualTo(2);
         assertThat(program.err())
@@ -255,7 +135,7 @@ class CommandLineTest {
   @Test
   void emptyTokenIsRefused() throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of("MCP_SCOPE_TOKEN", ""), "--port", "0")) {
+      try (var program = new Program(temp, Map.of("MCP_SCOPE_TOKEN", ""), "--port", "0")) {
         assertThat(program.rest()).isEmpty();
         assertThat(program.process.exitValue()).isEqualTo(2);
         assertThat(program.err()).contains("the token must be visible ASCII");
@@ -266,7 +146,7 @@ class CommandLineTest {
   @Test
   void withoutPreviewFeaturesOneLineSaysHowToStart() throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), List.of(), "serve", "--port", "0")) {
+      try (var program = new Program(temp, Map.of(), List.of(), "serve", "--port", "0")) {
         assertThat(program.rest()).isEmpty();
         assertThat(program.process.exitValue()).isEqualTo(2);
         assertThat(program.err())
@@ -283,23 +163,24 @@ class CommandLineTest {
       Path fifo = fifo("fifo");
       try (var serving =
           new Serving(
+              temp,
               Map.of("MCP_SCOPE_TOKEN", "chosen"),
               "serve",
               "--port",
               "0",
               "--allow",
-              JAVA + ",/bin/sh")) {
+              Program.JAVA + ",/bin/sh")) {
         assertThat(serving.token).isEqualTo("chosen");
         JsonObject demo =
             ok(
                 serving.connect(
                     "demo",
-                    JAVA,
+                    Program.JAVA,
                     "-XX:TieredStopAtLevel=1",
                     "-Xshare:auto",
                     "--enable-preview",
                     "-cp",
-                    CLASSES,
+                    Program.CLASSES,
                     "dev.mcpscope.Main",
                     "demo-server"));
         assertThat(demo.object("mcp").array("tools").size()).isEqualTo(6);
@@ -335,7 +216,7 @@ class CommandLineTest {
   @Test
   void demoServerOverHttpServesUntilItIsTerminatedAndTellsItsClientsTheEnd() throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), "demo-server", "--http", "0");
+      try (var program = new Program(temp, Map.of(), "demo-server", "--http", "0");
           var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
         String ready = program.out.readLine();
         assertThat(ready)
@@ -422,7 +303,8 @@ class CommandLineTest {
                   "second", "echo x >'" + second + "'" + serve),
               ",\"web\":{\"url\":\"http://me:hunter2@127.0.0.1:1/mcp?key=hunter2\"},"
                   + "\"off\":{\"command\":\"x\",\"disabled\":true}");
-      try (var serving = new Serving(Map.of(), "--port=0", "--allow", "none", "--servers", file)) {
+      try (var serving =
+          new Serving(temp, Map.of(), "--port=0", "--allow", "none", "--servers", file)) {
         for (Path started : List.of(first, second)) { // though nobody has asked for anything
           assertThat(Files.readString(started)).isEqualTo("x\n");
         }
@@ -459,7 +341,7 @@ class CommandLineTest {
       Path fifo = fifo("fifo");
       String file =
           serversFile(Map.of("silent", "echo x >'" + fifo + "'; while read -r _; do :; done"), "");
-      try (var serving = new Serving(Map.of(), "--port=0", "--servers", file)) {
+      try (var serving = new Serving(temp, Map.of(), "--port=0", "--servers", file)) {
         assertThat(Files.readString(fifo)).isEqualTo("x\n");
         serving.program.terminate();
         assertThat(serving.program.err())
@@ -486,7 +368,7 @@ class CommandLineTest {
       if (json != null) {
         Files.writeString(file, json);
       }
-      try (var program = new Program(Map.of(), "--port=0", "--servers", file.toString())) {
+      try (var program = new Program(temp, Map.of(), "--port=0", "--servers", file.toString())) {
         assertThat(program.rest()).isEmpty();
         assertThat(program.process.exitValue()).isEqualTo(1);
         assertThat(program.err())
@@ -500,10 +382,10 @@ class CommandLineTest {
   @Test
   void portInUseIsNamedInOneLineAndTheTokenIsRandom() throws Exception {
     NothingLeft.after(() -> {
-      try (var serving = new Serving(Map.of(), "--port=0")) {
+      try (var serving = new Serving(temp, Map.of(), "--port=0")) {
         assertThat(serving.token).matches("[\\w-]{43}");
         String port = Integer.toString(serving.uri.getPort());
-        try (var second = new Program(Map.of(), "--port", port)) {
+        try (var second = new Program(temp, Map.of(), "--port", port)) {
           assertThat(second.rest()).isEmpty();
           assertThat(second.process.exitValue()).isEqualTo(1);
           assertThat(second.err())
@@ -519,7 +401,7 @@ class CommandLineTest {
   @Test
   void tourEndsWithNothingLeftAndNothingWrong() throws Exception {
     NothingLeft.after(() -> {
-      try (var program = new Program(Map.of(), "demo")) {
+      try (var program = new Program(temp, Map.of(), "demo")) {
         String told = program.rest();
         assertThat(program.process.exitValue()).as(told + program.err()).isZero();
         assertThat(told)
