@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostOptions;
 import java.lang.reflect.RecordComponent;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -341,5 +343,21 @@ class SettingsTest {
   @Test
   void optionsOfOthersAreLeftAlone() throws Exception {
     assertThat(places(Map.of("--port", "many", "--servers", "x"))).isEqualTo(places(Map.of()));
+  }
+
+  /// Each line of the help ends with `[DEFAULT]  LEAST to MOST`.
+  @Test
+  void theDocumentationHasEveryFlagInOrderWithItsDefaultAndRange() throws Exception {
+    List<String> rows =
+        Settings.help()
+            .lines()
+            .map(line ->
+                line.strip().replaceAll("^(\\S+) .*\\[(\\S+)]  (.*)$", "| `$1` | $2 | $3 |"))
+            .toList();
+    assertThat(
+            Files.readAllLines(Path.of("docs/operations.md")).stream()
+                .filter(line -> line.startsWith("| `--"))
+                .map(line -> line.replaceAll("[^|]*\\|$", "").strip()))
+        .containsExactlyElementsOf(rows);
   }
 }
