@@ -192,7 +192,7 @@ public final class CommandLine {
     for (Orphan orphan : McpHost.orphans()) {
       System.err.printf(
           "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
-              + " to end it: kill %d%n",
+              + " to end it: kill -9 %d%n",
           orphan.pid(), orphan.command(), orphan.host(), orphan.pid());
     }
     McpHost host = McpHost.open(settings.host(), new HostListener() {});

@@ -346,7 +346,7 @@ class ShutdownTest {
         Pattern.compile(
             "mcp-scope: warning: process (\\d+) \\((.+)\\) is left of a host, process "
                 + host
-                + ", that was killed; to end it: kill \\1");
+                + ", that was killed; to end it: kill -9 \\1");
     return warnings.stream()
         .map(line -> {
           Matcher matcher = warning.matcher(line);

@@ -225,9 +225,10 @@ public final class Connection {
 
   /// Opens and serves, whatever happens; says why that has ended.
   private End live(TaskScope<Mail> scope) {
+    Deadline connected = Deadline.after(options.connectTimeout()); // the start takes of it too
     try {
       open(scope);
-      return serve(scope);
+      return serve(scope, connected);
     } catch (IOException e) {
       return failed("cannot start: " + e.getMessage(), e);
     } catch (InterruptedException e) {
@@ -310,8 +311,7 @@ public final class Connection {
   }
 
   /// Waits for the mail that ends the connection. Until it is connected, time ends it too.
-  private End serve(TaskScope<Mail> scope) throws InterruptedException {
-    Deadline deadline = Deadline.after(options.connectTimeout());
+  private End serve(TaskScope<Mail> scope, Deadline deadline) throws InterruptedException {
     End end = null;
     while (end == null) {
       lookAtTools(scope);

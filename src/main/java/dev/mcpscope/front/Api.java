@@ -232,10 +232,15 @@ final class Api {
   }
 
   /// The tree as the registry has it, or, as the proof, as the JVM's own thread dump has it.
-  private JsonValue scopes(Request request) throws HttpError, IOException {
+  private JsonValue scopes(Request request) throws HttpError {
     switch (request.parameter("proof").orElse("")) {
       case "dump" -> {
-        return ThreadDump.take().json();
+        try {
+          return ThreadDump.take().json();
+        } catch (
+            IOException e) { // no room for it, or no right, in the directory of temporary files
+          throw new HttpError(500, "the JVM's thread dump cannot be had: " + e);
+        }
       }
       case "" -> {
         var sessions =

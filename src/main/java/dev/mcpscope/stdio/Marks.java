@@ -1,5 +1,8 @@
 package dev.mcpscope.stdio;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -9,13 +12,16 @@ import java.util.Optional;
 
 /// The marks that hosts leave in the environment of what they start, for those who come after them.
 public final class Marks {
+  private static final Path NAMESPACE = Path.of("ns", "pid");
+
   private Marks() {}
 
   /// Finds the processes of servers whose host has ended without ending them, by the host's process id:
   /// it was killed, and they heed the end of their input as little. Only on Linux, and only those that
   /// this user may look at. Looks at all processes; not interruptible.
   ///
-  /// A host has ended when its id is nobody's, or that of a process that is younger than what it should
+  /// Process ids count inside of one namespace only: what runs in a container of this machine has a host
+  /// there, and is not looked at. A host has ended when its id is nobody's, or that of a process that is younger than what it should
   /// have started: numbers come again, in containers at once.
   public static Map<Long, List<ProcessHandle>> ofDeadHosts() {
     var found = new HashMap<Long, List<ProcessHandle>>();
@@ -26,6 +32,7 @@ public final class Marks {
                 .ifPresent(host ->
                     carriers.stream()
                         .filter(ProcessTree::runs)
+                        .filter(Marks::isOfOurNamespace)
                         .filter(carrier -> !hasStarted(host, carrier))
                         .forEach(carrier ->
                             found.computeIfAbsent(host, _ -> new ArrayList<>()).add(carrier))));
@@ -46,6 +53,16 @@ public final class Marks {
         .filter(ProcessTree::runs)
         .filter(running -> !started(running).isAfter(started(process)))
         .isPresent();
+  }
+
+  private static boolean isOfOurNamespace(ProcessHandle process) {
+    try {
+      Path its = ProcessTable.PROC.resolve(Long.toString(process.pid())).resolve(NAMESPACE);
+      Path ours = ProcessTable.PROC.resolve("self").resolve(NAMESPACE);
+      return Files.readSymbolicLink(its).equals(Files.readSymbolicLink(ours));
+    } catch (IOException _) { // gone, or not ours to look at
+      return false;
+    }
   }
 
   private static Instant started(ProcessHandle process) {

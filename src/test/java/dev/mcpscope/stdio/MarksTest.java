@@ -1,6 +1,7 @@
 package dev.mcpscope.stdio;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.mcpscope.NothingLeft;
 import java.io.File;
@@ -92,6 +93,24 @@ class MarksTest {
       found = orphansOf(young.pid());
     } while (found.isEmpty()); // until it has executed it
     assertThat(found).containsExactly(orphan.toHandle());
+  }
+
+  @Test
+  void whoHasItsHostInAnotherNamespaceIsNone() throws Exception {
+    Process host = start("", "true");
+    host.waitFor();
+    var command = List.of("unshare", "--user", "--pid", "--fork", "sh", "-c", "echo in; sleep 60");
+    var builder = new ProcessBuilder(command);
+    builder.environment().put(ChildEnvironment.MARK, host.pid() + "-x");
+    Process outside = builder.start(); // it is here itself; what it starts is not
+    started.add(outside);
+    try (var out = outside.inputReader();
+        var _ = outside.errorReader()) {
+      assumeTrue("in".equals(out.readLine()), "this system gives no namespaces to who asks");
+      assertThat(orphansOf(host.pid())).containsExactly(outside.toHandle());
+    } finally {
+      outside.descendants().forEach(ProcessHandle::destroyForcibly);
+    }
   }
 
   @Test
