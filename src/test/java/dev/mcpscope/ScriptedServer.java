@@ -23,7 +23,9 @@ import java.io.OutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -55,6 +57,9 @@ import tools.jackson.core.TokenStreamFactory;
 /// client answers to it; `flood {message, count, everyMs}` sends this message as `progress` does its
 /// reports, with its number in the place of `%d`. The process ends by itself after a minute, lest a
 /// failed test leave it.
+///
+/// If its environment names a file, by [#BOOK], it enters each process of its tree there, by pid and
+/// start: its wrappers, itself, and what it starts.
 public final class ScriptedServer {
 
   /// One way to misbehave.
@@ -110,6 +115,31 @@ public final class ScriptedServer {
     /// Sends so many reports of progress at once before it answers the call of a tool.
     record FloodsProgress(int reports) implements Fault {}
 
+    /// Answers this method after a while.
+    record Slow(String method, int millis) implements Fault {}
+
+    /// Suffers a blow when a message of this method arrives.
+    ///
+    /// @param answered whether it answers that first
+    record Struck(String method, boolean answered, Blow blow) implements Fault {}
+
+    /// Writes so many bytes to stderr, and as many to stdout, when its input ends, and ends then.
+    record Leaves(int bytes, int code) implements Fault {}
+
+    /// What can happen to a server at any time.
+    enum Blow {
+      /// Somebody sends it SIGKILL.
+      KILLED,
+      /// Somebody sends it SIGSTOP.
+      STOPPED,
+      /// It closes stdout, and lives on.
+      CLOSES_STDOUT,
+      /// It exits with code 4 in the middle of a line.
+      EXITS_IN_A_LINE,
+      /// It writes a line that never ends.
+      WRITES_WITHOUT_END
+    }
+
     /// What needs no number.
     enum Quirk implements Fault {
       /// Answers unknown ids, null, and a string that looks like the id, before the right one.
@@ -124,8 +154,12 @@ public final class ScriptedServer {
       IGNORES_EOF,
       /// Has a child that keeps stdin, stdout and stderr, and lives on.
       GRANDCHILD_HOLDS_STDOUT,
+      /// The same, but the child ignores SIGTERM.
+      GRANDCHILD_IGNORES_SIGTERM,
       /// Has started a daemon, by a double fork, that holds no pipe and lives on.
       DAEMON,
+      /// The same, but the daemon ignores SIGTERM.
+      DAEMON_IGNORES_SIGTERM,
       /// The same, but the daemon has no environment and holds stdout.
       DAEMON_WITH_CLEAN_ENVIRONMENT,
       /// Closes stderr at the start.
@@ -142,6 +176,8 @@ public final class ScriptedServer {
       ANSWER_IS_NOT_UTF8,
       /// Answers calls of tools with JSON that is nested too deep.
       ANSWER_IS_TOO_DEEP,
+      /// Writes each byte by itself, so that no character comes whole.
+      WRITES_BYTE_BY_BYTE,
       /// Repeats on stderr what it reads.
       TELLS_STDERR
     }
@@ -152,9 +188,16 @@ public final class ScriptedServer {
     /// Sends bytes and the end of a message, all at once.
     void send(byte[] message);
 
+    /// Sends bytes; ends the process when nobody takes them any more.
+    void sendPart(byte[] bytes);
+
     /// Closes the way, while the server lives on.
     void close();
   }
+
+  /// The variable that names the file in which its processes are entered, a line each: what it is,
+  /// its pid, and when it has started, in milliseconds.
+  public static final String BOOK = "SCRIPTED_BOOK";
 
   private static final Duration LIFE = Duration.ofMinutes(1);
 
@@ -190,6 +233,13 @@ public final class ScriptedServer {
         Arrays.toString(faults)); // for people who look at a list of processes
   }
 
+  /// Returns how to start the same by a shell that waits for it, as a package runner does.
+  public static ServerSpec.Stdio wrapped(Fault... faults) {
+    var command = new ArrayList<>(List.of("sh", "-c", "\"$@\"; exit $?", "sh"));
+    command.addAll(with(faults).command());
+    return ServerSpec.stdio(command.toArray(String[]::new));
+  }
+
   private static String home(Class<?> type) {
     try {
       return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
@@ -218,7 +268,10 @@ public final class ScriptedServer {
   /// The process.
   public static void main(String[] args) throws Exception {
     Thread.ofPlatform().daemon().start(ScriptedServer::endAfterLife);
-    var server = new ScriptedServer(List.of(decode(args[0])), new Stdout());
+    enterWithWrappers();
+    List<Fault> faults = List.of(decode(args[0]));
+    boolean byteByByte = faults.contains(Fault.Quirk.WRITES_BYTE_BY_BYTE);
+    var server = new ScriptedServer(faults, new Stdout(byteByByte));
     for (Fault fault : server.faults) {
       server.started(fault);
     }
@@ -226,6 +279,30 @@ public final class ScriptedServer {
       server.read();
     }
     server.inputEnded();
+  }
+
+  private static void enterWithWrappers() throws IOException {
+    ProcessHandle self = ProcessHandle.current();
+    enter("server", self);
+    var parent = self.parent();
+    while (parent.isPresent() && isShell(parent.get())) {
+      enter("wrapper", parent.get());
+      parent = parent.get().parent();
+    }
+  }
+
+  private static boolean isShell(ProcessHandle process) {
+    return process.info().arguments().orElse(new String[0]).length > 0
+        && process.info().arguments().get()[0].equals("-c");
+  }
+
+  private static void enter(String what, ProcessHandle process) throws IOException {
+    String book = System.getenv(BOOK);
+    if (book != null) {
+      long started = process.info().startInstant().orElseThrow().toEpochMilli();
+      String line = what + " " + process.pid() + " " + started + "\n";
+      Files.writeString(Path.of(book), line, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    }
   }
 
   private static void endAfterLife() {
@@ -260,6 +337,15 @@ public final class ScriptedServer {
     if (!reads || has(Fault.Quirk.IGNORES_EOF)) {
       waitForEver();
     }
+    for (Fault fault : faults) {
+      if (fault instanceof Fault.Leaves(int bytes, int code)) {
+        for (int i = 0; i < bytes / 1024; i++) {
+          System.err.print("e".repeat(1023) + "\n");
+          wire.send("o".repeat(1023).getBytes(UTF_8));
+        }
+        die(code, "");
+      }
+    }
     Runtime.getRuntime().halt(0); // no exit: a shutdown hook may be there to hold it up
   }
 
@@ -273,9 +359,12 @@ public final class ScriptedServer {
         switch (quirk) {
           case IGNORES_SIGTERM ->
               Runtime.getRuntime().addShutdownHook(new Thread(ScriptedServer::waitForEver));
-          case GRANDCHILD_HOLDS_STDOUT -> new ProcessBuilder("sleep", "60").inheritIO().start();
-          case DAEMON -> startDaemon("setsid", ">/dev/null 2>&1");
-          case DAEMON_WITH_CLEAN_ENVIRONMENT -> startDaemon("env -i $(which setsid)", ">&3");
+          case GRANDCHILD_HOLDS_STDOUT -> startChild("sleep", "60");
+          case GRANDCHILD_IGNORES_SIGTERM -> startChild("sh", "-c", "trap '' TERM; exec sleep 60");
+          case DAEMON -> startDaemon("setsid", "", ">/dev/null 2>&1");
+          case DAEMON_IGNORES_SIGTERM ->
+              startDaemon("setsid", "trap \"\" TERM; ", ">/dev/null 2>&1");
+          case DAEMON_WITH_CLEAN_ENVIRONMENT -> startDaemon("env -i $(which setsid)", "", ">&3");
           case CLOSES_STDERR -> System.err.close();
           default -> {}
         }
@@ -286,10 +375,20 @@ public final class ScriptedServer {
 
   /// The subshell ends, and what it has started belongs to nobody. It tells its pid through a pipe
   /// of the shell's, so that it stands when the shell ends; descriptor 3 is the server's stdout.
-  private static void startDaemon(String by, String output) throws IOException {
-    String daemon = by + " sh -c 'echo $$; exec " + output + " 3>&-; exec sleep 60'";
-    String script = "exec 3>&1; (" + daemon + " &) | { read pid; echo daemon $pid >&2; }";
+  private static void startDaemon(String by, String first, String output) throws IOException {
+    String daemon = by + " sh -c '" + first + "echo $$; exec " + output + " 3>&-; exec sleep 60'";
+    String tell = "read pid; echo daemon $pid >&2; echo $pid >\"${SCRIPTED_BOOK:-/dev/}null\"";
+    String script = "exec 3>&1; (" + daemon + " &) | { " + tell + "; }";
     new ProcessBuilder("sh", "-c", script).inheritIO().start().onExit().join();
+    String book = System.getenv(BOOK);
+    if (book != null) {
+      long pid = Long.parseLong(Files.readString(Path.of(book + "null")).strip());
+      enter("daemon", ProcessHandle.of(pid).orElseThrow());
+    }
+  }
+
+  private static void startChild(String... command) throws IOException {
+    enter("child", new ProcessBuilder(command).inheritIO().start().toHandle());
   }
 
   private void received(String method, JsonObject message) throws JsonException {
@@ -304,6 +403,10 @@ public final class ScriptedServer {
     for (Fault fault : faults) {
       if (fault instanceof Fault.DiesAfter(String last, int code) && last.equals(method)) {
         die(code, "");
+      } else if (fault instanceof Fault.Struck(String at, boolean answered, var blow)
+          && at.equals(method)
+          && answered) {
+        suffer(blow);
       }
     }
   }
@@ -315,6 +418,13 @@ public final class ScriptedServer {
       case Fault.DiesOn(String on, int code, String stderr) when on.equals(method) ->
           die(code, stderr);
       case Fault.Silent(String on) -> on.equals(method);
+      case Fault.Slow(String on, int millis) when on.equals(method) -> {
+        pause(millis);
+        yield false;
+      }
+      case Fault.Struck(String on, boolean answered, var blow)
+          when on.equals(method) && !answered ->
+          suffer(blow);
       case Fault.Error(String on, int code, String text) when on.equals(method) ->
           send("id", id, "error", JsonObject.of("code", code, "message", text));
       case Fault.ResultIsText(String on) when on.equals(method) ->
@@ -382,6 +492,34 @@ public final class ScriptedServer {
       default -> {}
     }
     return false;
+  }
+
+  /// Returns true: an answer is not to be had any more.
+  private boolean suffer(Fault.Blow blow) {
+    switch (blow) {
+      case KILLED -> signal("KILL");
+      case STOPPED -> signal("STOP");
+      case CLOSES_STDOUT -> wire.close();
+      case EXITS_IN_A_LINE -> {
+        wire.sendPart("{\"jsonrpc\":\"2.0\",\"id\":".getBytes(UTF_8));
+        die(4, "");
+      }
+      case WRITES_WITHOUT_END -> {
+        while (true) {
+          wire.sendPart("x".repeat(8 << 10).getBytes(UTF_8));
+        }
+      }
+    }
+    return true;
+  }
+
+  private static void signal(String name) {
+    try {
+      String self = Long.toString(ProcessHandle.current().pid());
+      new ProcessBuilder("kill", "-" + name, self).inheritIO().start().waitFor();
+    } catch (IOException | InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private boolean answerBy(JsonValue id, String answer) throws JsonException {
@@ -610,15 +748,33 @@ public final class ScriptedServer {
   /// A line is one write, so that those of two threads never mix.
   private static final class Stdout implements Wire {
     private final OutputStream out = new FileOutputStream(FileDescriptor.out);
+    private final boolean byteByByte;
+
+    Stdout(boolean byteByByte) {
+      this.byteByByte = byteByByte;
+    }
 
     @Override
     public synchronized void send(byte[] message) {
       byte[] line = Arrays.copyOf(message, message.length + 1);
       line[message.length] = '\n';
       try {
-        out.write(line);
+        for (int i = 0; byteByByte && i < message.length; i++) {
+          out.write(line, i, 1);
+        }
+        int written = byteByByte ? message.length : 0;
+        out.write(line, written, line.length - written);
       } catch (IOException e) {
         // The client has gone; so will this process, when it reads the end of its input.
+      }
+    }
+
+    @Override
+    public synchronized void sendPart(byte[] bytes) {
+      try {
+        out.write(bytes);
+      } catch (IOException e) {
+        Runtime.getRuntime().halt(97);
       }
     }
 

@@ -103,6 +103,7 @@ final class ScriptedSession {
   private final Map<JsonValue, Call> asked = new HashMap<>(); // by the id of our request
   private final Set<JsonValue> ids = new HashSet<>();
   String version = "";
+  boolean used; // after `initialize`
 
   ScriptedSession(String id) {
     this.id = id;
