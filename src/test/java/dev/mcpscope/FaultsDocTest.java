@@ -1,0 +1,45 @@
+package dev.mcpscope;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/// What the documents say of the matrix is what it expects.
+class FaultsDocTest {
+
+  @Test
+  void theDocumentHasEachFaultOfTheMatrixAndNoOther() throws IOException {
+    assertThat(FaultsDoc.table()).containsExactlyElementsOf(FaultMatrix.expected());
+  }
+
+  @Test
+  void noFaultStandsTwiceInTheMatrix() {
+    assertThat(FaultCatalogue.rows().map(row -> row.fault() + " over " + row.transport()))
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void eachPhaseMeetsFaultsOverEachTransport() {
+    List<FaultRow> rows = FaultCatalogue.rows().toList();
+    assertThat(FaultPhase.values())
+        .allSatisfy(phase ->
+            assertThat(rows.stream().filter(row -> row.expected(phase).isPresent()))
+                .extracting(FaultRow::transport)
+                .contains("stdio", "http", "sse"));
+  }
+
+  @Test
+  void anEmptyCellIsFound() {
+    assertThat(FaultMatrix.emptyCells("| a | b |\n| a |  |\n| a \\| | b |\n"))
+        .containsExactly("| a |  |");
+  }
+
+  @Test
+  void eachNumberIsOneOfTheCatalogue() {
+    assertThat(FaultCatalogue.rows().flatMap(row -> Stream.of(row.numbers().split(" "))))
+        .allMatch(number -> number.matches("A([1-9]|[1-3]\\d|4[0-4])|B([1-9]|1\\d|2[0-2])|C|D|F"));
+  }
+}
