@@ -11,7 +11,7 @@ import java.util.List;
 /// `java --enable-preview -cp … dev.mcpscope.FaultsDoc`, in the project's directory, writes its table
 /// anew.
 final class FaultsDoc {
-  static final Path FILE = Path.of("docs/faults-matrix-part.md");
+  static final Path FILE = Path.of("docs/faults.md");
   private static final String SECTION = "## The matrix";
 
   private FaultsDoc() {}

@@ -23,11 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
 
 /// A server that runs as a child process: messages are lines on its stdin and stdout.
@@ -48,6 +45,11 @@ public final class StdioTransport implements Transport {
 
   /// How long a loaded system may take to clear away a large process that has ended.
   private static final Duration TEAR_DOWN = Duration.ofSeconds(1);
+
+  /// How long to wait between two looks at processes whose end nobody tells; doubles.
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(5);
+
+  private static final Duration LONGEST_PAUSE = Duration.ofMillis(80);
 
   private static final int LAST_WORDS_CHARACTERS = 600;
 
@@ -309,7 +311,7 @@ public final class StdioTransport implements Transport {
           "SIGTERM " + pids(left),
           () -> {
             tree.terminate(left);
-            awaitGone(left, Deadline.after(closing.budget().terminate()));
+            awaitGone(Deadline.after(closing.budget().terminate()));
           });
       kill(closing);
     }
@@ -348,7 +350,7 @@ public final class StdioTransport implements Transport {
           "SIGKILL " + pids(now),
           () -> {
             tree.kill(now);
-            awaitGone(now, deadline);
+            awaitGone(deadline);
           });
       left = left(closing);
     }
@@ -371,25 +373,20 @@ public final class StdioTransport implements Transport {
     return tree.alive();
   }
 
-  /// Waits until these have ended. The child's exit is an event, and so is the end of the pipes that
-  /// its descendants hold; for a process that is neither, the JDK has to look every 300 ms.
-  private void awaitGone(List<ProcessHandle> processes, Deadline deadline) {
-    if (awaitExit(deadline)
-        && awaitDrained(deadline.orSooner(LAST_WORDS))
-        && tree.alive().isEmpty()) {
-      return;
+  /// Waits until all of them have ended. The child's exit is an event, and so is the end of the pipes
+  /// that its descendants hold. For a process that is neither somebody has to look: the JDK would, every
+  /// 300 ms and with a thread for each, and it would wait for zombies, which pid 1 of many a container
+  /// never collects.
+  private void awaitGone(Deadline deadline) {
+    if (awaitExit(deadline)) {
+      awaitDrained(deadline.orSooner(LAST_WORDS));
     }
-    CompletableFuture<?> all =
-        CompletableFuture.allOf(
-            processes.stream().map(ProcessHandle::onExit).toArray(CompletableFuture<?>[]::new));
-    deadline.await(nanos -> {
-      try {
-        all.get(nanos, TimeUnit.NANOSECONDS);
-        return true;
-      } catch (ExecutionException | TimeoutException e) {
-        return false;
-      }
-    });
+    var never = new CountDownLatch(1);
+    Duration pause = FIRST_PAUSE;
+    while (!tree.alive().isEmpty() && !deadline.passed()) {
+      deadline.orSooner(pause).await(nanos -> never.await(nanos, TimeUnit.NANOSECONDS));
+      pause = pause.compareTo(LONGEST_PAUSE) < 0 ? pause.multipliedBy(2) : pause;
+    }
   }
 
   private static String pids(List<ProcessHandle> processes) {
