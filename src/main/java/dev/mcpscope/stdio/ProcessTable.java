@@ -1,5 +1,6 @@
 package dev.mcpscope.stdio;
 
+import dev.mcpscope.scope.Deadline;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -26,6 +28,12 @@ import java.util.stream.Stream;
 final class ProcessTable {
   static final Path PROC = Path.of("/proc");
   static final boolean LINUX = Files.isDirectory(PROC.resolve("self/fd"));
+
+  /// For the rest of an exec: microseconds, of a processor that it may have to wait for.
+  private static final Duration EXEC = Duration.ofMillis(50);
+
+  /// How often in a row a process with a command line has no environment until it has none.
+  private static final int OFTEN_ENOUGH = 3;
 
   private static final byte[] MARK =
       (ChildEnvironment.MARK + "=").getBytes(StandardCharsets.ISO_8859_1);
@@ -88,7 +96,7 @@ final class ProcessTable {
     }
     byte[] environment;
     try {
-      environment = Files.readAllBytes(PROC.resolve(process.pid() + "/environ"));
+      environment = environment(PROC.resolve(Long.toString(process.pid())));
     } catch (IOException _) {
       return "";
     }
@@ -104,6 +112,27 @@ final class ProcessTable {
       start = end + 1;
     }
     return "";
+  }
+
+  /// Reads the environment of a process. In the middle of an exec it seems to have none, or only the
+  /// beginning of one, and no command line, and it must not be missed for that: a daemon is made of
+  /// execs. So it is looked at until that is over, and then some more, as the next one may have begun.
+  private static byte[] environment(Path process) throws IOException {
+    Deadline deadline = Deadline.after(EXEC);
+    int without = 0;
+    while (true) {
+      byte[] environment = Files.readAllBytes(process.resolve("environ"));
+      boolean whole = environment.length > 0 && environment[environment.length - 1] == 0;
+      if (whole || without == OFTEN_ENOUGH || deadline.passed()) {
+        return environment;
+      }
+      if (Files.readAllBytes(process.resolve("cmdline")).length > 0) {
+        without++;
+      } else {
+        Files.readSymbolicLink(process.resolve("exe")); // fails for a zombie, or a kernel's thread
+        Thread.yield();
+      }
+    }
   }
 
   private static Map<String, Set<ProcessHandle>> readWriters() {

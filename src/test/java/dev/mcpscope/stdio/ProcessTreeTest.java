@@ -123,6 +123,24 @@ class ProcessTreeTest {
     }
   }
 
+  /// It shows no environment then. A look finds this one in an exec with a chance of some percent.
+  @Test
+  void aProcessInTheMiddleOfAnExecIsFoundByItsMarkToo() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Process root = start(shell("exec sleep 60"));
+      ProcessBuilder restless = shellWithMark("exec sh -c \"$SELF\"");
+      restless.environment().put("SELF", "exec sh -c \"$SELF\"");
+      Process carrier = start(restless);
+      for (int look = 0; look < 300; look++) {
+        var tree = new ProcessTree(root, mark, Set.of());
+        tree.refresh();
+        assertThat(tree.alive()).as("look " + look).contains(carrier.toHandle());
+      }
+      end(carrier);
+      end(root);
+    }
+  }
+
   @Test
   void whatADaemonStartsIsAMemberToo() throws Exception {
     try (var _ = NothingLeft.check()) {
