@@ -129,6 +129,9 @@ public final class Connection {
   private volatile ConnectionState state = new ConnectionState.Connecting("start");
   private volatile boolean listing; // the server's tools were asked for, so a change concerns us
 
+  // written by the guest, read by the owner once that has ended
+  private volatile boolean hasReturned; // onConnect has, and did not throw
+
   // the owner's own
   private Transport transport;
   private Handlers handlers;
@@ -137,7 +140,7 @@ public final class Connection {
   private McpClient client;
   private List<Tool> tools;
   private boolean handshaken; // the handshake has ended, well or not
-  private boolean welcomed; // onConnect has returned
+  private boolean welcomed; // onConnect has returned, and is owed an onDisconnect
   private Guest guest; // onConnect, then onDisconnect
   private Delivery<ServerEvent> delivery; // null if nobody listens
   private boolean stale; // the tools have changed since the last look
@@ -445,7 +448,10 @@ public final class Connection {
       guest =
           guests.start(
               name + " onConnect",
-              () -> callbacks.onConnect(client),
+              () -> {
+                callbacks.onConnect(client);
+                hasReturned = true;
+              },
               t -> mailbox.post(new Mail.Welcomed(t)));
     }
     return null;
@@ -478,8 +484,7 @@ public final class Connection {
     closing.step(
         "fail what waits", () -> closing.callsFailed(pending.end(() -> causes.copy(end.cause()))));
     if (guest != null && !welcomed) {
-      closing.step(
-          "end onConnect", () -> guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE));
+      closing.step("end onConnect", this::endWelcome);
     }
     if (welcomed) {
       closing.step("onDisconnect", () -> sayGoodbye(closing));
@@ -508,6 +513,11 @@ public final class Connection {
         end.cause().addSuppressed(failure);
       }
     }
+  }
+
+  /// It may have returned already, when the mail that says so is behind what has ended the connection.
+  private void endWelcome() {
+    welcomed = guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE) && hasReturned;
   }
 
   private void sayGoodbye(Closing closing) throws Exception {

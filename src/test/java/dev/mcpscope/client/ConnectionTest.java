@@ -845,6 +845,36 @@ class ConnectionTest {
     }
   }
 
+  /// Whichever comes first: what ends the connection, or the word that onConnect has returned.
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void o10_everyOnConnectThatReturnsIsFollowedByAnOnDisconnect(boolean stops) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var calls = new ArrayList<String>(); // one guest at a time
+      Callbacks callbacks =
+          new Callbacks() {
+            @Override
+            public void onConnect(McpClient client) {
+              if (stops) {
+                client.close(); // does not wait in a callback: this returns
+              }
+              calls.add("onConnect has returned");
+            }
+
+            @Override
+            public void onDisconnect(McpClient client) {
+              calls.add("onDisconnect");
+            }
+          };
+      Running running = start(DEFAULTS, callbacks);
+      if (!stops) {
+        running.ready();
+      }
+      promptly(stops ? running.connection()::awaitClosed : running::stopped);
+      assertThat(calls).containsExactly("onConnect has returned", "onDisconnect");
+    }
+  }
+
   @RepeatedTest(5)
   void o11_onDisconnectMayCloseItsOwnConnection() throws Exception {
     try (var _ = NothingLeft.check()) {
