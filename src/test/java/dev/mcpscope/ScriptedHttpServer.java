@@ -247,6 +247,8 @@ public final class ScriptedHttpServer implements AutoCloseable {
   }
 
   /// Comes back on the same port.
+  ///
+  /// @throws UncheckedIOException when somebody else has it by now
   public void startAgain() {
     listen(listening.getLocalPort());
   }
@@ -261,9 +263,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   private void listen(int port) {
     try {
-      var socket = new ServerSocket();
-      socket.setReuseAddress(true);
-      socket.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port), 512);
+      ServerSocket socket = bound(port);
       locked(() -> {
         listening = socket;
         threads = Executors.newVirtualThreadPerTaskExecutor();
@@ -272,6 +272,18 @@ public final class ScriptedHttpServer implements AutoCloseable {
       });
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private static ServerSocket bound(int port) throws IOException {
+    var socket = new ServerSocket();
+    try {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port), 512);
+      return socket;
+    } catch (IOException e) {
+      socket.close();
+      throw e;
     }
   }
 
