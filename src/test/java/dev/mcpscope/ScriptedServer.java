@@ -156,6 +156,8 @@ public final class ScriptedServer {
       GRANDCHILD_HOLDS_STDOUT,
       /// The same, but the child ignores SIGTERM.
       GRANDCHILD_IGNORES_SIGTERM,
+      /// Has a child without environment that holds no pipe, and lives on.
+      GRANDCHILD_HAS_NOTHING,
       /// Has started a daemon, by a double fork, that holds no pipe and lives on.
       DAEMON,
       /// The same, but the daemon ignores SIGTERM.
@@ -361,6 +363,8 @@ public final class ScriptedServer {
               Runtime.getRuntime().addShutdownHook(new Thread(ScriptedServer::waitForEver));
           case GRANDCHILD_HOLDS_STDOUT -> startChild("sleep", "60");
           case GRANDCHILD_IGNORES_SIGTERM -> startChild("sh", "-c", "trap '' TERM; exec sleep 60");
+          case GRANDCHILD_HAS_NOTHING ->
+              startChild("env", "-i", "sh", "-c", "exec sleep 60 </dev/null >/dev/null 2>&1");
           case DAEMON -> startDaemon("setsid", "", ">/dev/null 2>&1");
           case DAEMON_IGNORES_SIGTERM ->
               startDaemon("setsid", "trap \"\" TERM; ", ">/dev/null 2>&1");

@@ -1,5 +1,6 @@
 package dev.mcpscope.stdio;
 
+import dev.mcpscope.transport.CloseReport.ServerProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +32,7 @@ public final class Marks {
             host(mark)
                 .ifPresent(host ->
                     carriers.stream()
-                        .filter(ProcessTree::runs)
+                        .filter(ServerProcess::runs)
                         .filter(Marks::isOfOurNamespace)
                         .filter(carrier -> !hasStarted(host, carrier))
                         .forEach(carrier ->
@@ -50,7 +51,7 @@ public final class Marks {
 
   private static boolean hasStarted(long host, ProcessHandle process) {
     return ProcessHandle.of(host)
-        .filter(ProcessTree::runs)
+        .filter(ServerProcess::runs)
         .filter(running -> !started(running).isAfter(started(process)))
         .isPresent();
   }

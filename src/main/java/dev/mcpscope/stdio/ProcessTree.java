@@ -3,10 +3,6 @@ package dev.mcpscope.stdio;
 import dev.mcpscope.transport.CloseReport.Outcome;
 import dev.mcpscope.transport.CloseReport.ServerProcess;
 import dev.mcpscope.transport.CloseReport.Tie;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -90,7 +86,7 @@ final class ProcessTree {
 
   /// The child itself is asked in a way that needs no descriptor: there may be none left.
   private boolean isAlive(ProcessHandle member) {
-    return member.equals(root.toHandle()) ? root.isAlive() : runs(member);
+    return member.equals(root.toHandle()) ? root.isAlive() : ServerProcess.runs(member);
   }
 
   /// Sends SIGTERM to these members.
@@ -121,27 +117,5 @@ final class ProcessTree {
         member.info.command().orElse("?"),
         member.tie,
         isAlive(process) ? Outcome.SURVIVED : member.end);
-  }
-
-  /// A zombie has ended: it waits for a parent that may never look, as pid 1 of many containers.
-  static boolean runs(ProcessHandle process) {
-    if (!process.isAlive()) {
-      return false;
-    }
-    if (!ProcessTable.LINUX) {
-      return true;
-    }
-    try {
-      String stat =
-          Files.readString(
-              ProcessTable.PROC.resolve(process.pid() + "/stat"), StandardCharsets.ISO_8859_1);
-      // "pid (name) S …": the name may hold anything, so count from its last parenthesis
-      char state = stat.charAt(stat.lastIndexOf(')') + 2);
-      return state != 'Z' && state != 'X';
-    } catch (NoSuchFileException _) {
-      return false;
-    } catch (IOException _) { // it is alive, and that it is a zombie is not known
-      return true;
-    }
   }
 }

@@ -6,6 +6,7 @@ import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.transport.CloseReport.ServerProcess;
 import dev.mcpscope.transport.Closing;
 import dev.mcpscope.transport.Inbox;
 import dev.mcpscope.transport.Loss;
@@ -275,7 +276,7 @@ public final class StdioTransport implements Transport {
 
   /// Whether the process is beyond return and only the system has work to do for it.
   private boolean isExiting() {
-    return !ProcessTree.runs(child.process().toHandle());
+    return !ServerProcess.runs(child.process().toHandle());
   }
 
   private boolean awaitExit(Deadline deadline) {

@@ -1,6 +1,11 @@
 package dev.mcpscope.transport;
 
 import dev.mcpscope.json.JsonObject;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -86,7 +91,29 @@ public record CloseReport(
 
     /// Returns whether it runs now.
     public boolean runs() {
-      return ProcessHandle.of(pid).filter(p -> p.info().startInstant().equals(started)).isPresent();
+      return ProcessHandle.of(pid)
+          .filter(process -> process.info().startInstant().equals(started))
+          .filter(ServerProcess::runs)
+          .isPresent();
+    }
+
+    /// Returns whether a process runs. A zombie has ended: it waits for a parent that may never look,
+    /// as pid 1 of many containers.
+    public static boolean runs(ProcessHandle process) {
+      if (!process.isAlive()) {
+        return false;
+      }
+      Path stat = Path.of("/proc", Long.toString(process.pid()), "stat");
+      try {
+        String text = Files.readString(stat, StandardCharsets.ISO_8859_1);
+        // "pid (name) S …": the name may hold anything, so count from its last parenthesis
+        char state = text.charAt(text.lastIndexOf(')') + 2);
+        return state != 'Z' && state != 'X';
+      } catch (NoSuchFileException _) {
+        return !Files.exists(stat.getParent().resolveSibling("self")); // gone, or there is no /proc
+      } catch (IOException _) { // it is alive, and that it is a zombie is not known
+        return true;
+      }
     }
   }
 

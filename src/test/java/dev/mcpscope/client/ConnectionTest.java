@@ -295,6 +295,24 @@ class ConnectionTest {
     }
   }
 
+  @Test
+  void o3_aChildThatCanOnlyBeKnownByItsParentIsNotedWhileThatLives() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Running running = start(DEFAULTS, NONE, Quirk.GRANDCHILD_HAS_NOTHING);
+      running.ready();
+      CloseReport report = promptly(running::stopped);
+      assertThat(report.exitCode()).hasValue(0);
+      ServerProcess child =
+          report.processes().stream()
+              .filter(process -> process.tie() == Tie.DESCENDANT)
+              .findFirst()
+              .orElseThrow();
+      assertThat(child.command()).endsWith("sleep");
+      assertThat(child.end()).isEqualTo(Outcome.TERMINATED);
+      assertThat(child.runs()).isFalse();
+    }
+  }
+
   // O4: every close is bounded, for every kind of server, and says what it took.
 
   @Test

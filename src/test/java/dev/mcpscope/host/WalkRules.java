@@ -28,7 +28,6 @@ import java.util.regex.Pattern;
 /// Any thread finds; the walk looks after each step.
 final class WalkRules extends Handler implements AutoCloseable {
   private static final Logger LOGGER = Logger.getLogger("dev.mcpscope");
-  private static final int MOST_MISSED = 2;
   private static final Pattern DAEMON = Pattern.compile("daemon (\\d+)");
 
   private final Queue<String> broken = new ConcurrentLinkedQueue<>();
@@ -173,17 +172,7 @@ final class WalkRules extends Handler implements AutoCloseable {
     }
     Matcher daemon = DAEMON.matcher(report.stderrTail());
     if (daemon.find() && runs(daemon.group(1))) {
-      missed(daemon.group(1), status, report);
-    }
-  }
-
-  /// A look at the processes may come while a daemon is in the middle of an exec: then it seems to have
-  /// no environment, and no mark, for some microseconds. That is rare; more is not.
-  private void missed(String daemon, ConnectionStatus status, CloseReport report) {
-    ProcessHandle.of(Long.parseLong(daemon)).ifPresent(ProcessHandle::destroyForcibly);
-    count("daemon missed");
-    if (counted("daemon missed") > MOST_MISSED) {
-      broken("daemon " + daemon + " outlives its close: " + status + " " + report);
+      broken("daemon " + daemon.group(1) + " outlives its close: " + status + " " + report);
     }
   }
 

@@ -104,7 +104,8 @@ sealed interface WalkServer {
           faults.startsWith("[SessionId"); // by all of its clients, who all count from 1
       return server.violations().stream()
           .filter(violation -> !violation.startsWith("the session was deleted"))
-          // of a client that is stopped when it has the head of initialize's answer, and not its body
+          // of a client that is stopped when it has the head of initialize's answer, and not its
+          // body
           .filter(violation -> !violation.startsWith("wrong MCP-Protocol-Version: DELETE"))
           .filter(violation -> !(shared && violation.startsWith("a second request of this id")))
           .findFirst();
