@@ -861,6 +861,22 @@ class HttpConnectionTest {
     }
   }
 
+  @Test
+  void whatIsOnTheWireHasEndedWhenTheSessionIsDeleted() throws Exception {
+    McpClient client = open(on("DELETE", new Act.Held("deleted", false)));
+    try (var callers = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<ToolResult> call = callers.submit(() -> client.callTool("never", Map.of()));
+      server.awaitRequest("tools/call", 1);
+      server.awaitExchanges(2); // and the stream
+      Future<CloseReport> close = callers.submit(client::closeAndReport);
+      server.awaitRequest("DELETE", 1);
+      server.awaitExchanges(1);
+      server.release("deleted");
+      assertThat(close.get().failures()).isEmpty();
+      assertThatThrownBy(call::get).hasCauseInstanceOf(ConnectionClosedException.class);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"initialize", "notifications/initialized", "GET", "tools/list"})
   void aConnectThatHangsCanBeStoppedAtEachStep(String step) throws Exception {

@@ -149,6 +149,17 @@ class McpClientTest {
     }
   }
 
+  @Test
+  void callsThatWereGivenUpDoNotWaitForTheClose() throws Exception {
+    try (var _ = NothingLeft.check();
+        var client = McpClient.open(ScriptedServer.with())) {
+      for (int i = 0; i < 3; i++) {
+        failure(CallTimeoutException.class, () -> client.callTool("never", Map.of(), IMPATIENT));
+      }
+      assertThat(promptly(client::closeAndReport).callsFailed()).isZero();
+    }
+  }
+
   /// Returns a caller of "never" whose call the server has received: progress tells.
   private static Caller<?> waiting(McpClient client) throws InterruptedException {
     var received = new CountDownLatch(1);

@@ -61,6 +61,7 @@ final class Walk {
   private static final Duration CLOSE_BOUND = CloseBudget.MAXIMUM.plus(BUSY);
   private static final Duration CONNECT_BOUND =
       CloseBudget.MAXIMUM.multipliedBy(2).plus(CONNECT).plus(BUSY);
+  private static final Duration AWHILE = millis(250);
   private static final Duration SOON = millis(1_000);
   private static final Duration CALL_BOUND = MOST_CALL.multipliedBy(2).plus(BUSY);
 
@@ -263,8 +264,10 @@ final class Walk {
       listen(place.session);
     } else if (choice < 88) {
       look(place.session);
-    } else if (choice < 98) {
-      await(connects.peekLast());
+    } else if (choice < 94) {
+      awaitAWhile(connects.peekLast());
+    } else if (choice < 99) {
+      call(place, CALL);
     } else {
       await(underWay.peek());
     }
@@ -640,6 +643,15 @@ final class Walk {
       underWay.remove(answer);
       connects.remove(answer);
       take(answer);
+    }
+  }
+
+  /// Waits for an answer if it comes soon; nothing else begins meanwhile.
+  private void awaitAWhile(WalkAnswer answer) throws Exception {
+    if (answer != null && answer.isThereWithin(AWHILE)) {
+      await(answer);
+    } else {
+      tell(step + ": do not wait for " + answer);
     }
   }
 

@@ -83,6 +83,18 @@ final class WalkAnswer {
     return verdict.isDone();
   }
 
+  /// Waits for the answer for a while; returns whether it is there.
+  boolean isThereWithin(Duration time) throws InterruptedException {
+    try {
+      verdict.get(time.toNanos(), TimeUnit.NANOSECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      throw new AssertionError("it is completed with verdicts only", e);
+    }
+  }
+
   /// Waits for the answer, as long as it may take.
   ///
   /// @return what is wrong with it, or ""
