@@ -11,6 +11,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -27,6 +29,8 @@ final class Program implements AutoCloseable {
   private static final Pattern ORPHAN =
       Pattern.compile("(?m)^mcp-scope: warning: process .* of a host, process (\\d+),.*\\R");
 
+  private static final Pattern IGNORED = Pattern.compile("SigIgn:\\s*(\\p{XDigit}+)");
+
   final Process process;
   final BufferedReader out;
   private final Path err;
@@ -40,7 +44,11 @@ final class Program implements AutoCloseable {
   Program(Path temp, Map<String, String> environment, List<String> options, String... arguments)
       throws IOException {
     err = temp.resolve("err" + System.nanoTime());
-    var command = new ArrayList<>(List.of(JAVA, "-XX:TieredStopAtLevel=1", "-Xshare:auto"));
+    var command = new ArrayList<String>();
+    if (ignoresSignals()) {
+      command.addAll(List.of("env", "--default-signal=HUP,INT"));
+    }
+    command.addAll(List.of(JAVA, "-XX:TieredStopAtLevel=1", "-Xshare:auto"));
     command.addAll(options);
     command.addAll(List.of("-cp", CLASSES, "dev.mcpscope.Main"));
     command.addAll(List.of(arguments));
@@ -52,11 +60,22 @@ final class Program implements AutoCloseable {
     out = process.inputReader(UTF_8);
   }
 
-  /// Waits for its end and returns what it has printed, as far as it was not read before.
+  /// Whether SIGHUP or SIGINT is ignored here, as below nohup or in the background of a script: then
+  /// children would ignore it too, and a JVM does not take such a signal back.
+  private static boolean ignoresSignals() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.exists(status)) {
+      return false;
+    }
+    Matcher ignored = IGNORED.matcher(Files.readString(status));
+    return ignored.find() && (Long.parseUnsignedLong(ignored.group(1), 16) & 3) != 0;
+  }
+
+  /// Waits for its end, for a minute at most, and returns what it has printed, as far as it was not
+  /// read before: little enough for the pipe to hold.
   String rest() throws Exception {
-    String rest = out.readAllAsString();
-    process.waitFor();
-    return rest;
+    assertThat(process.waitFor(1, TimeUnit.MINUTES)).as("it has ended").isTrue();
+    return out.readAllAsString();
   }
 
   /// Returns what it has printed to stderr, but for the warnings of what killed hosts have left: they
