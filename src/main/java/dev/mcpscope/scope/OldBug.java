@@ -46,8 +46,7 @@ public final class OldBug {
     var enough = new CountDownLatch(1);
 
     // The request that connects opens the scope, starts the server, forks the reader, and leaves
-    // them
-    // to the session.
+    // them to the session.
     Thread opener =
         Thread.ofVirtual().name("connect request").start(() -> open(server, connected, enough));
     try {
@@ -90,7 +89,12 @@ public final class OldBug {
           }
           return null;
         });
-        enough.await();
+        try {
+          enough.await();
+        } finally {
+          // first of all: the scope's close waits for the reader, which waits for the server
+          server.destroyForcibly();
+        }
       } finally {
         server.destroyForcibly();
       }

@@ -11,8 +11,10 @@ import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.host.McpHost;
 import dev.mcpscope.transport.CloseReport;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -33,6 +35,28 @@ class OldBugTest {
       assertThat(seen.serverEnded()).isTrue();
       assertThat(seen.cores()).isGreaterThan(0.1); // all of one, if nobody else wants it
       assertThat(seen.readerEnded()).isTrue();
+    }
+  }
+
+  @Test
+  void naiveDesignIsLeftAlsoByWhoIsInterruptedWhileTheServerRuns() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var thrown = new AtomicReference<Exception>();
+      Thread shows =
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  OldBug.show(List.of("sleep", "60")); // which does not look at its input
+                } catch (Exception e) {
+                  thrown.set(e);
+                }
+              });
+      while (shows.getState() != Thread.State.TIMED_WAITING) {
+        Thread.onSpinWait(); // until it waits for the server's end, and the reader for the server
+      }
+      shows.interrupt();
+      shows.join();
+      assertThat(thrown.get()).isInstanceOf(InterruptedException.class);
     }
   }
 
