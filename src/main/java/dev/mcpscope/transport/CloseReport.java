@@ -83,6 +83,9 @@ public record CloseReport(
   public record ServerProcess(
       long pid, Optional<Instant> started, String command, Tie tie, Outcome end) {
 
+    /// Where /proc/PID/stat has the number of threads, counted from the state (proc_pid_stat(5)).
+    private static final int THREADS = 17;
+
     /// Returns the process as JSON.
     public JsonObject json() {
       return JsonObject.of(
@@ -98,7 +101,8 @@ public record CloseReport(
     }
 
     /// Returns whether a process runs. A zombie has ended: it waits for a parent that may never look,
-    /// as pid 1 of many containers.
+    /// as pid 1 of many containers. But one that has threads runs on in these: only its first thread
+    /// has ended.
     public static boolean runs(ProcessHandle process) {
       if (!process.isAlive()) {
         return false;
@@ -107,12 +111,13 @@ public record CloseReport(
       try {
         String text = Files.readString(stat, StandardCharsets.ISO_8859_1);
         // "pid (name) S …": the name may hold anything, so count from its last parenthesis
-        char state = text.charAt(text.lastIndexOf(')') + 2);
-        return state != 'Z' && state != 'X';
+        String[] fields = text.substring(text.lastIndexOf(')') + 2).split(" ");
+        boolean zombie = fields[0].equals("Z") || fields[0].equals("X");
+        return !zombie || Integer.parseInt(fields[THREADS]) > 1;
       } catch (NoSuchFileException _) {
         return !Files.exists(stat.getParent().resolveSibling("self")); // gone, or there is no /proc
-      } catch (IOException _) { // it is alive, and that it is a zombie is not known
-        return true;
+      } catch (IOException _) { // gone since, or it is not known whether it is a zombie
+        return process.isAlive();
       }
     }
   }

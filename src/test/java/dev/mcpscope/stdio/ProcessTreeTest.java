@@ -1,10 +1,13 @@
 package dev.mcpscope.stdio;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.mcpscope.NothingLeft;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -214,6 +217,36 @@ class ProcessTreeTest {
       } while (tree.alive().contains(zombie));
       assertThat(tree.alive()).containsExactly(root.toHandle());
       end(root);
+    }
+  }
+
+  @Test
+  void aProcessWhoseFirstThreadHasEndedRunsAsLongAsAnotherOneDoes() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      String script =
+          "command -v python3 || { echo no; exit; }; (python3 -c '"
+              + "import ctypes, os, sys, threading, time\n"
+              + "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+              + "print(os.getpid(), flush=True)\n"
+              + "ctypes.CDLL(None).pthread_exit(None)'; :) & wait";
+      Process root = start(shell(script));
+      assumeTrue(!root.inputReader().readLine().equals("no"), "python3 can end its first thread");
+      ProcessHandle headless = told(root, 1).getFirst();
+      awaitZombie(headless.pid());
+      var tree = new ProcessTree(root, mark, Set.of());
+      tree.refresh();
+      assertThat(tree.alive()).contains(headless);
+      tree.kill(tree.alive());
+      while (!tree.alive().isEmpty()) {
+        Thread.onSpinWait();
+      }
+      root.waitFor();
+    }
+  }
+
+  private static void awaitZombie(long pid) throws IOException {
+    while (!Files.readString(Path.of("/proc", Long.toString(pid), "stat")).contains(") Z ")) {
+      Thread.onSpinWait();
     }
   }
 }
