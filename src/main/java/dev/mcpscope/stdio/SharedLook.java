@@ -5,10 +5,12 @@ import java.util.function.Supplier;
 
 /// A look at something that changes, which threads that ask at the same time share. Each gets one that
 /// has begun after it asked: those that come while one is under way wait, and all of them share the
-/// next. So any number of threads costs two looks.
+/// next. So any number of threads that ask at the same time costs two looks.
 final class SharedLook<T> {
   private final Supplier<T> look;
-  private final ReentrantLock looking = new ReentrantLock();
+
+  /// In turn: who could overtake would begin looks of its own, which those that wait would wait for.
+  private final ReentrantLock looking = new ReentrantLock(true);
 
   // guarded by the lock
   private T last; // null when nobody waits for it any more
@@ -19,8 +21,8 @@ final class SharedLook<T> {
     this.look = look;
   }
 
-  /// Looks, or waits for who does; not interruptible, and bounded by two looks. What the look throws
-  /// goes to the thread that took it, and the next one that waits takes another.
+  /// Looks, or waits for who does; not interruptible, and bounded by two looks, unless one fails. What
+  /// the look throws goes to the thread that took it, and the next one that waits takes another.
   T get() {
     long asked = System.nanoTime();
     looking.lock();
