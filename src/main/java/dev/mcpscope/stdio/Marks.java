@@ -22,9 +22,12 @@ public final class Marks {
   /// this user may look at. Looks at all processes; not interruptible.
   ///
   /// Process ids count inside of one namespace only: what runs in a container of this machine has a host
-  /// there, and is not looked at. A host has ended when its id is nobody's, or that of a process that is younger than what it should
-  /// have started: numbers come again, in containers at once.
+  /// there, and is not looked at. A host has ended when its id is nobody's, or that of a process that is
+  /// younger than what it should have started: numbers come again, in containers at once.
   public static Map<Long, List<ProcessHandle>> ofDeadHosts() {
+    if (!ProcessTable.LINUX) {
+      return Map.of(); // nor can all processes be listed where /proc is missing
+    }
     var found = new HashMap<Long, List<ProcessHandle>>();
     ProcessTable.look()
         .marked()
@@ -49,11 +52,16 @@ public final class Marks {
     }
   }
 
+  /// Whether the host is there, and not younger; also when the process has gone meanwhile, and nobody
+  /// can say when it began.
   private static boolean hasStarted(long host, ProcessHandle process) {
-    return ProcessHandle.of(host)
-        .filter(ServerProcess::runs)
-        .filter(running -> !started(running).isAfter(started(process)))
-        .isPresent();
+    Optional<Instant> begun = process.info().startInstant();
+    return begun.isEmpty()
+        || ProcessHandle.of(host)
+            .filter(ServerProcess::runs)
+            .flatMap(running -> running.info().startInstant())
+            .filter(since -> !since.isAfter(begun.get()))
+            .isPresent();
   }
 
   private static boolean isOfOurNamespace(ProcessHandle process) {
@@ -64,9 +72,5 @@ public final class Marks {
     } catch (IOException _) { // gone, or not ours to look at
       return false;
     }
-  }
-
-  private static Instant started(ProcessHandle process) {
-    return process.info().startInstant().orElse(Instant.MIN);
   }
 }
