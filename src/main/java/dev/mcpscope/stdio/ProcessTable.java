@@ -46,20 +46,26 @@ final class ProcessTable {
   private final Map<String, List<ProcessHandle>> marked = new HashMap<>();
 
   private ProcessTable() {
-    ProcessHandle.allProcesses()
-        .forEach(process -> {
-          process
-              .parent()
-              .ifPresent(
-                  parent -> children.computeIfAbsent(parent, _ -> new ArrayList<>()).add(process));
-          String mark = mark(process);
-          if (!mark.isEmpty()) {
-            marked.computeIfAbsent(mark, _ -> new ArrayList<>()).add(process);
-          }
-        });
+    List<ProcessHandle> all = ProcessHandle.allProcesses().toList();
+    if (!all.contains(ProcessHandle.current())) { // the JDK leaves out whom it cannot look at
+      throw new IllegalStateException(
+          "processes cannot be looked at: no descriptor is left for it");
+    }
+    all.forEach(process -> {
+      process
+          .parent()
+          .ifPresent(
+              parent -> children.computeIfAbsent(parent, _ -> new ArrayList<>()).add(process));
+      String mark = mark(process);
+      if (!mark.isEmpty()) {
+        marked.computeIfAbsent(mark, _ -> new ArrayList<>()).add(process);
+      }
+    });
   }
 
   /// Looks at all processes; blocks for as long as that takes, and is not interruptible.
+  ///
+  /// @throws RuntimeException when it cannot: there is no /proc, or no descriptor
   static ProcessTable look() {
     return TABLE.get();
   }
