@@ -289,15 +289,14 @@ public final class Front implements AutoCloseable {
     handler.refuse();
   }
 
-  /// Stops listening and returns when the requests have been answered, or a second has passed: then
-  /// they are cut off. Called twice, it does nothing. Waits on, when interrupted, and sets the flag
-  /// again.
+  /// Takes no more requests: who still comes is cut off. Stops listening and returns when those that
+  /// are there have been answered, or a second has passed: then they are cut off too. Called twice,
+  /// it does nothing. Waits on, when interrupted, and sets the flag again.
   @Override
   public void close() {
     refuse();
     // It is the threads that are waited for: the JDK's own stop(1) often waits in vain, since it
-    // does
-    // not notice that a connection on which it expected a request was closed by the client.
+    // does not notice when a client closes a connection on which it expects a request.
     requests.shutdown();
     Deadline.after(STOP).await(nanos -> requests.awaitTermination(nanos, TimeUnit.NANOSECONDS));
     server.stop(0);

@@ -59,8 +59,8 @@ final class SseParser {
     this.events = events;
   }
 
-  /// Returns the id of the last event that was complete; empty when there was none, or an empty one,
-  /// which takes it back.
+  /// Returns the id of the last event that was complete, of those that the stream continues too; empty
+  /// when none has had one, or the last was empty, which takes it back.
   Optional<String> lastEventId() {
     return lastEventId;
   }
