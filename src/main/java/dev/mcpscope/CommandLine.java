@@ -189,12 +189,7 @@ public final class CommandLine {
               + " is no loopback address; whoever reads the token on the network can start programs"
               + " as you");
     }
-    for (Orphan orphan : McpHost.orphans()) {
-      System.err.printf(
-          "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
-              + " to end it: kill -9 %d%n",
-          orphan.pid(), orphan.command(), orphan.host(), orphan.pid());
-    }
+    warnOfOrphans();
     McpHost host = McpHost.open(settings.host(), new HostListener() {});
     Front opened;
     try {
@@ -212,6 +207,23 @@ public final class CommandLine {
             Thread.ofVirtual().name("connect " + name).start(() -> connect(host, name, spec)));
     new CountDownLatch(1).await(); // a signal ends the JVM, and the hook everything else
     return 0;
+  }
+
+  /// Only a help for the operator: if it cannot be looked for them, the front starts all the same.
+  private static void warnOfOrphans() {
+    List<Orphan> orphans;
+    try {
+      orphans = McpHost.orphans();
+    } catch (RuntimeException e) {
+      System.err.println("mcp-scope: warning: what other hosts have left is not known: " + e);
+      return;
+    }
+    for (Orphan orphan : orphans) {
+      System.err.printf(
+          "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
+              + " to end it: kill -9 %d%n",
+          orphan.pid(), orphan.command(), orphan.host(), orphan.pid());
+    }
   }
 
   private static int demoServer(Map<String, String> options)
