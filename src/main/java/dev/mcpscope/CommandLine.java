@@ -222,7 +222,10 @@ public final class CommandLine {
       System.err.printf(
           "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
               + " to end it: kill -9 %d%n",
-          orphan.pid(), orphan.command(), orphan.host(), orphan.pid());
+          orphan.pid(),
+          orphan.command().replaceAll("\\p{Cntrl}", "?"), // a file's name may hold anything
+          orphan.host(),
+          orphan.pid());
     }
   }
 

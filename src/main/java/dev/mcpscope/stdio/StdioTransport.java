@@ -91,7 +91,10 @@ public final class StdioTransport implements Transport {
   private final List<String> secrets; // what is not shown of stderr, the longest first
   private final CountDownLatch drained = new CountDownLatch(2); // stdout and stderr have ended
   private final LongAdder skippedLines = new LongAdder();
-  private boolean looked; // the owner's: whether the last look at the processes has worked
+
+  // the owner's own
+  private boolean looked; // the last look at the processes has worked
+  private boolean lookedInTime; // and the one while the server lived
 
   private StdioTransport(
       ChildProcess child, String mark, Map<String, String> environment, Limits limits, Inbox inbox)
@@ -292,7 +295,12 @@ public final class StdioTransport implements Transport {
   @Override
   public void close(Closing closing) {
     // Who belongs to the server is noted while it lives: afterwards its children are orphans.
-    closing.step("look at its processes", tree::refresh);
+    closing.step(
+        "look at its processes",
+        () -> {
+          tree.refresh();
+          lookedInTime = true;
+        });
 
     // "First, closing the input stream to the child process (the server)",
     // "Waiting for the server to exit": meanwhile the tasks go on to drain what it writes.
@@ -325,7 +333,7 @@ public final class StdioTransport implements Transport {
         closing.abandoned(pump.name());
       }
     }
-    if (!looked) {
+    if (!looked || !lookedInTime) {
       closing.abandoned(
           "what process " + child.process().pid() + " may have started: not looked at");
     }
