@@ -2,7 +2,6 @@ package dev.mcpscope.stdio;
 
 import dev.mcpscope.scope.Deadline;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -11,14 +10,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /// The processes of this machine, as one look has found them: who has started whom and, on Linux, who
 /// carries which mark and who can write to which pipe.
@@ -29,49 +26,54 @@ final class ProcessTable {
   static final Path PROC = Path.of("/proc");
   static final boolean LINUX = Files.isDirectory(PROC.resolve("self/fd"));
 
-  /// For the rest of an exec: microseconds, of a processor that it may have to wait for.
+  /// For the rest of all execs that a look has come upon: microseconds, of a processor that they may have
+  /// to wait for.
   private static final Duration EXEC = Duration.ofMillis(50);
 
-  /// How often in a row a process with a command line has no environment until it has none.
-  private static final int OFTEN_ENOUGH = 3;
+  /// Ten times what a look takes among hundreds of servers on a busy machine.
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  private static final byte[] MARK =
-      (ChildEnvironment.MARK + "=").getBytes(StandardCharsets.ISO_8859_1);
-
-  private static final SharedLook<ProcessTable> TABLE = new SharedLook<>(ProcessTable::new);
+  private static final SharedLook<ProcessTable> TABLE =
+      new SharedLook<>("processes", PATIENCE, ProcessTable::new);
   private static final SharedLook<Map<String, Set<ProcessHandle>>> WRITERS =
-      new SharedLook<>(ProcessTable::readWriters);
+      new SharedLook<>("pipes", PATIENCE, ProcessTable::readWriters);
 
   private final Map<ProcessHandle, List<ProcessHandle>> children = new HashMap<>();
   private final Map<String, List<ProcessHandle>> marked = new HashMap<>();
 
   private ProcessTable() {
-    List<ProcessHandle> all = ProcessHandle.allProcesses().toList();
-    if (!all.contains(ProcessHandle.current())) { // the JDK leaves out whom it cannot look at
-      throw new IllegalStateException(
-          "processes cannot be looked at: no descriptor is left for it");
-    }
-    all.forEach(process -> {
+    List<ProcessHandle> all = processes();
+    List<MarkReader> readers = LINUX ? all.stream().map(MarkReader::new).toList() : List.of();
+    var inExec = new ArrayList<>(readers);
+    inExec.removeIf(MarkReader::read); // first of all: a mark goes with who carries it
+    for (ProcessHandle process : all) {
       process
           .parent()
           .ifPresent(
               parent -> children.computeIfAbsent(parent, _ -> new ArrayList<>()).add(process));
-      String mark = mark(process);
-      if (!mark.isEmpty()) {
-        marked.computeIfAbsent(mark, _ -> new ArrayList<>()).add(process);
+    }
+    Deadline deadline = Deadline.after(EXEC);
+    while (!inExec.isEmpty() && !deadline.passed()) {
+      Thread.yield();
+      inExec.removeIf(MarkReader::read);
+    }
+    for (MarkReader reader : readers) {
+      if (!reader.mark().isEmpty()) {
+        marked.computeIfAbsent(reader.mark(), _ -> new ArrayList<>()).add(reader.process());
       }
-    });
+    }
   }
 
-  /// Looks at all processes; blocks for as long as that takes, and is not interruptible.
+  /// Looks at all processes; blocks for as long as that takes, two seconds at most, and is not
+  /// interruptible.
   ///
-  /// @throws RuntimeException when it cannot: there is no /proc, or no descriptor
+  /// @throws IllegalStateException when it cannot: there is no /proc, or no descriptor, or no end of it
   static ProcessTable look() {
     return TABLE.get();
   }
 
   /// Looks at all descriptors of all processes but this one, and returns who can write to one of these
-  /// pipes, named as in /proc. Blocks as [#look()] does.
+  /// pipes, named as in /proc. Blocks and fails as [#look()] does.
   static Set<ProcessHandle> writers(Collection<String> pipes) {
     Map<String, Set<ProcessHandle>> all = WRITERS.get();
     var writers = new HashSet<ProcessHandle>();
@@ -94,59 +96,24 @@ final class ProcessTable {
     return marked;
   }
 
-  /// The mark in the environment that the process was started with; "" when it has none, or belongs to
-  /// another user, or has gone.
-  private static String mark(ProcessHandle process) {
-    if (!LINUX) {
-      return "";
+  /// Returns all processes, those that the system lists last, as a rule the youngest, first: they are the
+  /// likeliest to go before they have been looked at.
+  private static List<ProcessHandle> processes() {
+    List<ProcessHandle> all = ProcessHandle.allProcesses().toList();
+    if (!all.contains(ProcessHandle.current())) { // the JDK leaves out whom it cannot look at
+      throw new IllegalStateException("no descriptor is left for it");
     }
-    byte[] environment;
-    try {
-      environment = environment(PROC.resolve(Long.toString(process.pid())));
-    } catch (IOException _) {
-      return "";
-    }
-    for (int start = 0; start < environment.length; ) {
-      int end = start;
-      while (end < environment.length && environment[end] != 0) {
-        end++;
-      }
-      int value = start + MARK.length;
-      if (end >= value && Arrays.equals(environment, start, value, MARK, 0, MARK.length)) {
-        return new String(environment, value, end - value, StandardCharsets.ISO_8859_1);
-      }
-      start = end + 1;
-    }
-    return "";
-  }
-
-  /// Reads the environment of a process. In the middle of an exec it seems to have none, or only the
-  /// beginning of one, and no command line, and it must not be missed for that: a daemon is made of
-  /// execs. So it is looked at until that is over, and then some more, as the next one may have begun.
-  private static byte[] environment(Path process) throws IOException {
-    Deadline deadline = Deadline.after(EXEC);
-    int without = 0;
-    while (true) {
-      byte[] environment = Files.readAllBytes(process.resolve("environ"));
-      boolean whole = environment.length > 0 && environment[environment.length - 1] == 0;
-      if (whole || without == OFTEN_ENOUGH || deadline.passed()) {
-        return environment;
-      }
-      if (Files.readAllBytes(process.resolve("cmdline")).length > 0) {
-        without++;
-      } else {
-        Files.readSymbolicLink(process.resolve("exe")); // fails for a zombie, or a kernel's thread
-        Thread.yield();
-      }
-    }
+    return all.reversed();
   }
 
   private static Map<String, Set<ProcessHandle>> readWriters() {
     var writers = new HashMap<String, Set<ProcessHandle>>();
     if (LINUX) {
       ProcessHandle self = ProcessHandle.current();
-      try (Stream<ProcessHandle> all = ProcessHandle.allProcesses()) {
-        all.filter(process -> !process.equals(self)).forEach(process -> addPipes(process, writers));
+      for (ProcessHandle process : processes()) {
+        if (!process.equals(self)) {
+          addPipes(process, writers);
+        }
       }
     }
     return writers;
@@ -166,8 +133,17 @@ final class ProcessTable {
           writers.computeIfAbsent(name, _ -> new HashSet<>()).add(process);
         }
       }
-    } catch (IOException | DirectoryIteratorException _) {
-      // another user's process, or gone
+    } catch (IOException | DirectoryIteratorException e) {
+      checkThatItIsNotUs(e); // but another user's process, or one that has gone
+    }
+  }
+
+  /// Tells a process that cannot be looked at from a host that can look at none.
+  ///
+  /// @throws IllegalStateException if there is no descriptor left to look at anything
+  static void checkThatItIsNotUs(Exception e) {
+    if (!ProcessHandle.current().isAlive()) {
+      throw new IllegalStateException(e.getMessage(), e);
     }
   }
 }

@@ -49,11 +49,15 @@ final class ProcessTree {
 
   /// Looks for new members: descendants of those known, carriers of the mark, and descendants of
   /// these.
-  void refresh() {
+  ///
+  /// @return whether there were any, though they may have gone since
+  boolean refresh() {
+    int before = members.size();
     ProcessTable table = ProcessTable.look();
     addDescendants(table);
     table.marked(mark).forEach(process -> add(process, Tie.MARK));
     addDescendants(table);
+    return members.size() > before;
   }
 
   private void addDescendants(ProcessTable table) {
@@ -69,10 +73,14 @@ final class ProcessTree {
 
   /// Adds who keeps one of the connection's pipes from ending, because he may still write to it. It
   /// costs a look at every descriptor of every process, so it is for pipes that have not ended.
-  void addHolders() {
+  ///
+  /// @return whether there was anybody new
+  boolean addHolders() {
+    int before = members.size();
     if (!pipes.isEmpty()) {
       ProcessTable.writers(pipes).forEach(process -> add(process, Tie.PIPE));
     }
+    return members.size() > before;
   }
 
   private boolean add(ProcessHandle process, Tie tie) {

@@ -52,6 +52,9 @@ public final class StdioTransport implements Transport {
 
   private static final Duration LONGEST_PAUSE = Duration.ofMillis(80);
 
+  /// How many looks in a row have to find nobody new after one that has.
+  private static final int ENOUGH = 10;
+
   private static final int LAST_WORDS_CHARACTERS = 600;
 
   /// A value that is shorter is a switch or a number, and no secret that could be kept.
@@ -93,8 +96,10 @@ public final class StdioTransport implements Transport {
   private final LongAdder skippedLines = new LongAdder();
 
   // the owner's own
-  private boolean looked; // the last look at the processes has worked
-  private boolean lookedInTime; // and the one while the server lived
+  private boolean lookedInTime; // the look at the processes while the server lived has worked
+  private boolean looked; // and the last one
+  private boolean settled; // and nobody can have been started unseen
+  private List<ProcessHandle> left = List.of(); // who still ran then
 
   private StdioTransport(
       ChildProcess child, String mark, Map<String, String> environment, Limits limits, Inbox inbox)
@@ -314,13 +319,14 @@ public final class StdioTransport implements Transport {
         });
 
     // "or sending SIGTERM if the server does not exit within a reasonable time"
-    List<ProcessHandle> left = left(closing);
+    Deadline terminate = Deadline.after(closing.budget().terminate());
+    closing.step("look for what is left", () -> look(terminate));
     if (!left.isEmpty()) {
       closing.step(
           "SIGTERM " + pids(left),
           () -> {
             tree.terminate(left);
-            awaitGone(Deadline.after(closing.budget().terminate()));
+            awaitGone(terminate);
           });
       kill(closing);
     }
@@ -333,9 +339,11 @@ public final class StdioTransport implements Transport {
         closing.abandoned(pump.name());
       }
     }
+    long pid = child.process().pid();
     if (!looked || !lookedInTime) {
-      closing.abandoned(
-          "what process " + child.process().pid() + " may have started: not looked at");
+      closing.abandoned("what process " + pid + " may have started: not looked at");
+    } else if (!settled && left.isEmpty()) {
+      closing.abandoned("what process " + pid + " has started: it goes on starting others");
     }
     OptionalInt exitCode =
         child.process().isAlive()
@@ -349,37 +357,49 @@ public final class StdioTransport implements Transport {
   /// turns up while the others die is killed as well: a survivor is who was killed and still runs.
   private void kill(Closing closing) {
     Deadline deadline = Deadline.after(closing.budget().kill());
-    var killed = new HashSet<ProcessHandle>();
-    List<ProcessHandle> left = left(closing);
-    boolean again = true;
-    while (again && !left.isEmpty()) {
-      List<ProcessHandle> now = left;
-      again = killed.addAll(now) && !deadline.passed();
-      closing.step(
-          "SIGKILL " + pids(now),
-          () -> {
-            tree.kill(now);
-            awaitGone(deadline);
-          });
-      left = left(closing);
+    closing.step("look for what is left", () -> look(deadline));
+    if (!left.isEmpty()) {
+      closing.step("SIGKILL " + pids(left), () -> killAll(deadline));
     }
   }
 
-  /// Who is still there, newcomers included. A pipe that has not ended may be held by somebody that
-  /// is not known yet; on the road of pumps he cannot be found, only left behind. If nobody can be
-  /// looked for (out of descriptors, say), those known are still there to be ended.
-  private List<ProcessHandle> left(Closing closing) {
-    closing.step(
-        "look for what is left",
-        () -> {
-          looked = false;
-          tree.refresh();
-          if (drained.getCount() > 0) {
-            tree.addHolders();
-          }
-          looked = true;
-        });
-    return tree.alive();
+  private void killAll(Deadline deadline) {
+    var killed = new HashSet<ProcessHandle>();
+    boolean inTime = true;
+    while (inTime && killed.addAll(left)) {
+      inTime = !deadline.passed();
+      tree.kill(left);
+      awaitGone(inTime ? deadline : Deadline.after(LAST_WORDS)); // also who turned up at the end
+      look(deadline);
+    }
+  }
+
+  /// Looks who is left, newcomers included. A pipe that has not ended may be held by somebody that is not
+  /// known yet; on the road of pumps he cannot be found, only left behind. If nobody can be looked for
+  /// (out of descriptors, say), those known are still there to be ended.
+  ///
+  /// Whoever has run while somebody looked may have started another one behind his back. So the look that
+  /// settles it has begun when nobody ran, and found nobody new; and as it can miss who lives for a few
+  /// milliseconds only, it takes some of these after one that has found somebody.
+  private void look(Deadline deadline) {
+    int quiet = ENOUGH;
+    boolean ran;
+    do {
+      ran = !tree.alive().isEmpty();
+      looked = false;
+      settled = false;
+      try {
+        boolean newcomers = tree.refresh();
+        if (drained.getCount() > 0) {
+          newcomers |= tree.addHolders();
+        }
+        looked = true;
+        quiet = newcomers ? 0 : quiet + 1;
+        settled = !ran && quiet >= ENOUGH;
+      } finally {
+        left = tree.alive();
+      }
+    } while (left.isEmpty() && (ran || !settled && !deadline.passed()));
   }
 
   /// Waits until all of them have ended. The child's exit is an event, and so is the end of the pipes

@@ -22,13 +22,13 @@ import java.util.OptionalInt;
 /// @param exitCode the exit code of the server's process; empty when it has none or is not known
 /// @param stderrTail the end of what the server wrote to stderr, empty when it wrote nothing
 /// @param callsFailed how many calls of callers were still waiting and were failed with the reason
-/// @param skippedLines how many lines on the server's stdout were no JSON-RPC
+/// @param skippedLines how many lines on the server's stdout could not be read as JSON
 /// @param processes every process of the server's tree that was found at the close, the direct child
 ///     first, and what it took to end it
 /// @param abandoned the threads that were left behind: callbacks that ignored their interrupt, and,
 ///     where pipes cannot be interrupted, pumps whose pipe is still held by somebody
 /// @param kept what the server may keep of the connection, though it was asked not to: a session whose
-///     DELETE it has refused, or not answered
+///     DELETE it has refused, or not answered, or that did not reach it
 /// @param failures what went wrong in a step; the following steps were done all the same
 public record CloseReport(
     String reason,
@@ -77,7 +77,7 @@ public record CloseReport(
   ///
   /// @param pid its process id
   /// @param started when it started, which tells it from a later process with its number
-  /// @param command what it runs, or "?" when the system does not say
+  /// @param command what it ran when it was found, or "?" when the system does not say
   /// @param tie how it is known to belong to the server
   /// @param end what it took to end it
   public record ServerProcess(
@@ -102,10 +102,10 @@ public record CloseReport(
 
     /// Returns whether a process runs. A zombie has ended: it waits for a parent that may never look,
     /// as pid 1 of many containers. But one that has threads runs on in these: only its first thread
-    /// has ended.
+    /// has ended. When this host cannot look at processes, out of descriptors, none has ended.
     public static boolean runs(ProcessHandle process) {
       if (!process.isAlive()) {
-        return false;
+        return !ProcessHandle.current().isAlive();
       }
       Path stat = Path.of("/proc", Long.toString(process.pid()), "stat");
       try {
@@ -117,7 +117,7 @@ public record CloseReport(
       } catch (NoSuchFileException _) {
         return !Files.exists(stat.getParent().resolveSibling("self")); // gone, or there is no /proc
       } catch (IOException _) { // gone since, or it is not known whether it is a zombie
-        return process.isAlive();
+        return process.isAlive() || !ProcessHandle.current().isAlive();
       }
     }
   }

@@ -74,7 +74,7 @@ public final class Closing {
   }
 
   /// Notes what the server's process left: its exit code, if it ended, the end of its stderr, and
-  /// how many lines of its stdout were no messages.
+  /// how many lines of its stdout could not be read.
   public void exited(OptionalInt exitCode, String stderrTail, long skippedLines) {
     this.exitCode = exitCode;
     this.stderrTail = stderrTail;

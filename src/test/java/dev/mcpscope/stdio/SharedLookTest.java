@@ -3,6 +3,7 @@ package dev.mcpscope.stdio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -20,12 +21,15 @@ class SharedLookTest {
     var looking = new CountDownLatch(1);
     var goOn = new CountDownLatch(1);
     var shared =
-        new SharedLook<Integer>(() -> {
-          int number = looks.incrementAndGet();
-          looking.countDown();
-          await(goOn);
-          return number;
-        });
+        new SharedLook<Integer>(
+            "it",
+            Duration.ofSeconds(20),
+            () -> {
+              int number = looks.incrementAndGet();
+              looking.countDown();
+              await(goOn);
+              return number;
+            });
     CompletableFuture<Integer> first = CompletableFuture.supplyAsync(shared::get);
     looking.await();
     var threads = new ArrayList<Thread>();
@@ -41,7 +45,7 @@ class SharedLookTest {
               }));
     }
     for (Thread thread : threads) {
-      while (thread.getState() != Thread.State.WAITING) {
+      while (thread.getState() != Thread.State.TIMED_WAITING) {
         Thread.onSpinWait(); // until it waits for the first look
       }
     }
@@ -57,7 +61,7 @@ class SharedLookTest {
   @Test
   void whoAsksLaterGetsALaterLook() {
     var looks = new AtomicInteger();
-    var shared = new SharedLook<Integer>(looks::incrementAndGet);
+    var shared = new SharedLook<Integer>("it", Duration.ofSeconds(20), looks::incrementAndGet);
     assertThat(shared.get()).isEqualTo(1);
     assertThat(shared.get()).isEqualTo(2);
   }
@@ -66,14 +70,49 @@ class SharedLookTest {
   void aLookThatFailsIsNobodyElses() {
     var looks = new AtomicInteger();
     var shared =
-        new SharedLook<Integer>(() -> {
-          if (looks.incrementAndGet() == 1) {
-            throw new IllegalStateException("no descriptors");
-          }
-          return looks.get();
-        });
-    assertThatThrownBy(shared::get).hasMessage("no descriptors");
+        new SharedLook<Integer>(
+            "it",
+            Duration.ofSeconds(20),
+            () -> {
+              if (looks.incrementAndGet() == 1) {
+                throw new IllegalStateException("no descriptors");
+              }
+              return looks.get();
+            });
+    assertThatThrownBy(shared::get).hasMessage("it cannot be looked at: no descriptors");
     assertThat(shared.get()).isEqualTo(2);
+  }
+
+  @Test
+  void nobodyWaitsForALookThatHangsAndItsEndMendsAll() {
+    var goOn = new CountDownLatch(1);
+    var looks = new AtomicInteger();
+    var shared =
+        new SharedLook<Integer>(
+            "it",
+            Duration.ofMillis(50),
+            () -> {
+              if (looks.incrementAndGet() == 1) {
+                await(goOn);
+              }
+              return looks.get();
+            });
+    assertThatThrownBy(shared::get).hasMessageContaining("takes longer than 50 ms");
+    long begun = System.nanoTime();
+    for (int i = 0; i < 1_000; i++) {
+      assertThatThrownBy(shared::get).hasMessageContaining("takes longer than 50 ms");
+    }
+    assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
+    assertThat(looks).hasValue(1);
+    goOn.countDown();
+    while (looks.get() == 1) {
+      try {
+        shared.get();
+      } catch (IllegalStateException _) {
+        Thread.onSpinWait(); // it has not ended yet
+      }
+    }
+    assertThat(looks).hasValue(2);
   }
 
   private static void await(CountDownLatch latch) {

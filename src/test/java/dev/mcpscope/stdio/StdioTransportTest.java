@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -315,6 +316,45 @@ class StdioTransportTest {
       assertThat(Duration.ofNanos(System.nanoTime() - started)).isLessThan(Duration.ofSeconds(5));
       long found = Long.parseLong(Files.readString(pid).strip());
       ProcessHandle.of(found).orElseThrow().destroyForcibly(); // now the pump ends too
+    }
+  }
+
+  /// A daemon that goes on from one process to the next, each of which lives for 50 ms, until there have
+  /// been 60. The end of the fifo that each hands to the next tells when there is none left.
+  private static String restless(Path fifo) {
+    return """
+    exec 9> '%s'
+    export LEFT=60
+    export NEXT='
+      sleep 0.05
+      LEFT=$((LEFT - 1))
+      if [ $LEFT -gt 0 ]; then sh -c "$NEXT" & else echo through >&9; fi
+    '
+    setsid sh -c "$NEXT" </dev/null >/dev/null 2>&1 &
+    exec 9>&-
+    echo '{"jsonrpc":"2.0","method":"ready"}'
+    read end
+    """
+        .formatted(fifo);
+  }
+
+  @EnabledOnOs(OS.LINUX) // elsewhere nobody knows of a daemon
+  @Test
+  void whoGoesFromProcessToProcessIsEndedOrNamed(@TempDir Path dir) throws Exception {
+    Path fifo = dir.resolve("fifo");
+    assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor()).isZero();
+    for (int i = 0; i < 10; i++) {
+      var end = new FutureTask<>(() -> Files.readString(fifo));
+      Thread.ofVirtual().start(end);
+      CloseReport report =
+          with(
+              Road.PIPES,
+              restless(fifo),
+              (_, inbox) -> assertThat(inbox.messages.take()).isNotNull());
+      assertThat(report.survivors()).isEmpty();
+      assertThat(report.took()).isLessThan(Duration.ofSeconds(5));
+      boolean ended = end.get().isEmpty(); // before its time
+      assertThat(ended || !report.nothingLeft()).as(report.summary()).isTrue();
     }
   }
 }
