@@ -263,7 +263,7 @@ public final class McpHost implements AutoCloseable {
   }
 
   /// Returns the processes of closed connections that outlived SIGKILL and still run, the newest
-  /// hundred of them; never blocks.
+  /// hundred of them. Waits for nobody, but looks at each of them in `/proc`.
   public List<CloseReport.ServerProcess> survivors() {
     return shared.survivors().list();
   }
