@@ -132,6 +132,9 @@ public final class Connection {
   // written by the guest, read by the owner once that has ended
   private volatile boolean hasReturned; // onConnect has, and did not throw
 
+  // written by the guest before its mail, and by the owner when it has that
+  private volatile Throwable unheard; // what onConnect has thrown
+
   // the owner's own
   private Transport transport;
   private Handlers handlers;
@@ -452,7 +455,10 @@ public final class Connection {
                 callbacks.onConnect(client);
                 hasReturned = true;
               },
-              t -> mailbox.post(new Mail.Welcomed(t)));
+              t -> {
+                unheard = t;
+                mailbox.post(new Mail.Welcomed(t));
+              });
     }
     return null;
   }
@@ -468,6 +474,7 @@ public final class Connection {
   }
 
   private End welcomed(Throwable failure) {
+    unheard = null;
     if (failure != null) {
       return failed("onConnect failed: " + failure, failure);
     }
@@ -484,7 +491,7 @@ public final class Connection {
     closing.step(
         "fail what waits", () -> closing.callsFailed(pending.end(() -> causes.copy(end.cause()))));
     if (guest != null && !welcomed) {
-      closing.step("end onConnect", this::endWelcome);
+      closing.step("end onConnect", () -> endWelcome(closing, end));
     }
     if (welcomed) {
       closing.step("onDisconnect", () -> sayGoodbye(closing));
@@ -515,9 +522,19 @@ public final class Connection {
     }
   }
 
-  /// It may have returned already, when the mail that says so is behind what has ended the connection.
-  private void endWelcome() {
+  /// It may have ended already, when the mail that says so is behind what has ended the connection.
+  private void endWelcome(Closing closing, End end) {
     welcomed = guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE) && hasReturned;
+    Throwable thrown = unheard;
+    if (thrown != null && !isOfTheEnd(thrown, end) && !isOfTheEnd(thrown.getCause(), end)) {
+      closing.failed(thrown);
+    }
+  }
+
+  /// Whether it is no news, but what the end itself has brought to user code: an interrupt, or the
+  /// failure of its calls.
+  private static boolean isOfTheEnd(Throwable thrown, End end) {
+    return thrown instanceof InterruptedException || end.cause().getClass().isInstance(thrown);
   }
 
   private void sayGoodbye(Closing closing) throws Exception {

@@ -895,6 +895,37 @@ class ConnectionTest {
     }
   }
 
+  /// The word that it has failed is behind what has ended the connection.
+  @ParameterizedTest
+  @MethodSource("thrown")
+  void o10_whatOnConnectThrowsOnceItIsStoppedIsInTheReport(Throwable thrown) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Running running =
+          start(
+              DEFAULTS,
+              onConnect(client -> {
+                client.close(); // does not wait in a callback
+                raise(thrown);
+              }));
+      CloseReport report = promptly(running.connection()::awaitClosed);
+      assertThat(report.reason()).isEqualTo(CloseReason.CLOSED.text());
+      assertThat(report.failures()).singleElement().asString().contains("of the user");
+    }
+  }
+
+  @Test
+  void o10_whatTheStopItselfBringsToOnConnectIsNoFailure() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var never = new CountDownLatch(1);
+      for (Guest guest :
+          List.<Guest>of(client -> client.callTool("never", Map.of()), _ -> never.await())) {
+        Running running = start(DEFAULTS, onConnect(guest));
+        running.states().await("onConnect");
+        assertThat(promptly(running::stopped).failures()).isEmpty();
+      }
+    }
+  }
+
   @RepeatedTest(5)
   void o11_onDisconnectMayCloseItsOwnConnection() throws Exception {
     try (var _ = NothingLeft.check()) {
