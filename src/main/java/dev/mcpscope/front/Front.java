@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /// The HTTP front of a host, on one address.
@@ -39,6 +40,9 @@ import java.util.concurrent.TimeUnit;
 /// front's own origin needs no such header; requests of any other origin are refused.
 public final class Front implements AutoCloseable {
   private static final Duration STOP = Duration.ofSeconds(1);
+
+  /// What telling a client that it comes too late may take of that.
+  private static final Duration REFUSAL = Duration.ofMillis(100);
 
   static {
     // Read once, when the JDK's server is first used. Small answers must not wait for an
@@ -240,6 +244,7 @@ public final class Front implements AutoCloseable {
 
   private final HttpServer server;
   private final ExecutorService requests;
+  private final ExecutorService late; // that come while the others are waited for
   private final Requests handler;
   private final URI uri;
 
@@ -247,13 +252,16 @@ public final class Front implements AutoCloseable {
     this.server = server;
     this.requests =
         Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("front request ", 1).factory());
+    this.late =
+        Executors.newThreadPerTaskExecutor(
+            Thread.ofVirtual().name("front late request ", 1).factory());
     int port = server.getAddress().getPort();
     this.uri = URI.create("http://" + Gate.bracketed(options.host()) + ":" + port);
     var commands = new CommandPolicy(options.allow(), options.environment());
     this.handler =
         new Requests(
             new Gate(options, port), options.limits(), new Api(host, commands, options.servers()));
-    server.setExecutor(requests);
+    server.setExecutor(this::execute);
     server.createContext("/", handler);
     server.start();
   }
@@ -289,19 +297,36 @@ public final class Front implements AutoCloseable {
     handler.refuse();
   }
 
-  /// Takes no more requests: who still comes is cut off. Stops listening and returns when those that
-  /// are there have been answered, or a second has passed: then they are cut off too. Called twice,
-  /// it does nothing. Waits on, when interrupted, and sets the flag again.
+  private void execute(Runnable request) {
+    try {
+      requests.execute(request);
+    } catch (RejectedExecutionException _) {
+      late.execute(request);
+    }
+  }
+
+  /// Takes no more requests: who still comes is answered 503. Stops listening and returns when those
+  /// that are there have been answered, or a second has passed: then they are cut off. For the late
+  /// it does not wait, but for a moment that one may need to be told. Called twice, it does nothing.
+  /// Waits on, when interrupted, and sets the flag again.
   @Override
   public void close() {
     refuse();
     // It is the threads that are waited for: the JDK's own stop(1) often waits in vain, since it
     // does not notice when a client closes a connection on which it expects a request.
-    requests.shutdown();
-    Deadline.after(STOP).await(nanos -> requests.awaitTermination(nanos, TimeUnit.NANOSECONDS));
+    Deadline stop = Deadline.after(STOP);
+    end(requests, stop);
+    end(late, stop.orSooner(REFUSAL));
     server.stop(0);
     requests.shutdownNow();
+    late.shutdownNow();
     requests.close();
+    late.close();
+  }
+
+  private static void end(ExecutorService threads, Deadline deadline) {
+    threads.shutdown();
+    deadline.await(nanos -> threads.awaitTermination(nanos, TimeUnit.NANOSECONDS));
   }
 
   /// Short, and safe to show.

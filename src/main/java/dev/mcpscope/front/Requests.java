@@ -102,7 +102,8 @@ final class Requests implements HttpHandler {
         return; // it was a stream
       }
       Answer answer = whole.get();
-      if (!Intake.discard(exchange)) {
+      boolean usable = Intake.discard(exchange);
+      if (!usable || refusing) {
         headers.set("Connection", "close");
       }
       answer.headers().forEach(headers::set);

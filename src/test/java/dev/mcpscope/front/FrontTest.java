@@ -1155,6 +1155,37 @@ class FrontTest {
     });
   }
 
+  /// On new connections, and on those that are there.
+  @Test
+  void whoComesWhileTheFrontIsClosedIsRefusedInWordsAndNotWaitedFor() throws Exception {
+    inLab(lab -> {
+      var connect = lab.connecting("silent", "fake silent");
+      lab.awaitPhase("silent", "initialize");
+      String request =
+          "GET /mcp?sessionId=s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n\r\n"
+              .formatted(lab.front.uri().getPort(), FrontLab.TOKEN);
+      assertThat(lab.get("/mcp?sessionId=s").status()).isEqualTo(200); // and it stays connected
+      long begun = System.nanoTime();
+      Thread close = Thread.ofPlatform().start(lab.front::close);
+      while (close.getState() != Thread.State.TIMED_WAITING) { // for those who were there before
+        assertThat(close.isAlive()).isTrue();
+        Thread.onSpinWait();
+      }
+      String late = lab.raw(request); // until it is closed
+      Answer again = lab.get("/mcp?sessionId=s");
+      assertThat(close.isAlive()).isTrue();
+      assertThat(late)
+          .startsWith("HTTP/1.1 503 ")
+          .containsIgnoringCase("\r\nConnection: close\r\n")
+          .endsWith("{\"detail\":\"mcp-scope is shutting down\"}");
+      assertThat(again.status()).isEqualTo(503);
+      assertThat(again.detail()).isEqualTo("mcp-scope is shutting down");
+      close.join();
+      assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(5));
+      assertThatThrownBy(connect::join).hasCauseInstanceOf(IOException.class);
+    });
+  }
+
   /// Not under [NothingLeft]: the JDK's `HttpServer.create` never closes a socket that it could not
   /// bind.
   @Test
