@@ -426,19 +426,11 @@ final class FaultCatalogue {
     HttpFault forgets = on("tools/call", Act.Quirk.FORGETS_SESSIONS).once();
     return List.of(
         fault("the server goes", "A25 A29", http().struckBy(SERVER_GOES))
-            .idle(lost("stays away"), GRACEFUL, failure("DELETE failed"), kept("DELETE failed"))
+            .idle(lost("stays away"), GRACEFUL, kept("DELETE failed"))
             .with(http().reconnecting(10_000, 3).struckBy(SERVER_GOES))
-            .inCall(
-                failed("it may have run"),
-                GRACEFUL,
-                failure("DELETE failed"),
-                kept("DELETE failed"))
+            .inCall(failed("it may have run"), GRACEFUL, kept("DELETE failed"))
             .with(http().reconnecting(10_000, 3).struckBy(FaultCatalogue::goes))
-            .ends(
-                failed("it may have run"),
-                GRACEFUL,
-                failure("DELETE failed"),
-                kept("DELETE failed")),
+            .ends(failed("it may have run"), GRACEFUL, kept("DELETE failed")),
         fault("its stream is cut, by a proxy", "A27 A28", http().struckBy(streamEnds(End.RESET)))
             .idle(ECHO, GRACEFUL)
             .ends(GRACEFUL),
@@ -482,17 +474,17 @@ final class FaultCatalogue {
     HttpFault hung = on("DELETE", new Act.NoAnswer(End.OPEN));
     return List.of(
         fault("never answers DELETE", "A40 C", http(hung).leaveIn(200))
-            .ends(GRACEFUL, failure("not answered within 200 ms"), kept("not answered")),
+            .ends(GRACEFUL, kept("not answered within 200 ms")),
         fault("answers DELETE by 405", "A40", http(on("DELETE", new Act.Status(405))))
             .ends(GRACEFUL, kept("HTTP 405")),
         fault("answers DELETE by 404", "A40", http(on("DELETE", new Act.Status(404))))
             .ends(GRACEFUL),
         fault("answers DELETE by 500", "A40", http(on("DELETE", new Act.Status(500))))
-            .ends(GRACEFUL, failure("HTTP 500"), kept("HTTP 500")),
+            .ends(GRACEFUL, kept("HTTP 500")),
         fault("resets DELETE", "A40", http(on("DELETE", new Act.NoAnswer(End.RESET))))
-            .ends(GRACEFUL, failure("DELETE failed"), kept("DELETE failed")),
+            .ends(GRACEFUL, kept("DELETE failed")),
         fault("half-closes at DELETE", "A40", http(on("DELETE", new Act.NoAnswer(End.HALF_CLOSE))))
-            .ends(GRACEFUL, failure("DELETE failed"), kept("DELETE failed")));
+            .ends(GRACEFUL, kept("DELETE failed")));
   }
 
   private static List<FaultRow> theOlderWay() {

@@ -24,7 +24,6 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
-import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -697,22 +696,22 @@ public final class HttpTransport implements Transport {
   }
 
   /// "The server MAY respond to this request with HTTP 405 Method Not Allowed, indicating that the
-  /// server does not allow clients to terminate sessions"; 404 says that there is none any more.
-  private void end(HttpSession last, Closing closing, Deadline deadline) throws IOException {
+  /// server does not allow clients to terminate sessions"; 404 says that there is none any more. Where
+  /// the session may be left, the report says so and why: that is no failure of the close.
+  private void end(HttpSession last, Closing closing, Deadline deadline) {
+    String why;
     try {
-      int status = delete(last, deadline, closing.budget().exit());
-      if (status == 405) {
-        closing.kept("its session: the server answered HTTP 405 to the DELETE");
-      } else if (status / 100 != 2 && status != 404) {
-        throw new IOException("the server answered HTTP " + status + " to the session's DELETE");
-      }
-    } catch (IOException e) {
-      closing.kept("its session: " + e.getMessage());
-      throw e;
+      why = whyNotDeleted(last, deadline, closing.budget().exit());
+    } catch (RuntimeException e) { // of the JDK's client
+      why = "the DELETE failed: " + target.said(e, last);
+    }
+    if (!why.isEmpty()) {
+      closing.kept("its session: " + why);
     }
   }
 
-  private int delete(HttpSession last, Deadline deadline, Duration budget) throws IOException {
+  /// Empty when there is no session any more.
+  private String whyNotDeleted(HttpSession last, Deadline deadline, Duration budget) {
     CompletableFuture<HttpResponse<Void>> answer =
         http.sendAsync(target.delete(last), HttpResponse.BodyHandlers.discarding());
     deadline.await(nanos -> {
@@ -724,19 +723,22 @@ public final class HttpTransport implements Transport {
       }
     });
     return switch (answer.state()) {
-      case SUCCESS -> answer.resultNow().statusCode();
+      case SUCCESS -> {
+        int status = answer.resultNow().statusCode();
+        boolean gone = status / 100 == 2 || status == 404;
+        yield gone ? "" : "the server answered HTTP " + status + " to the DELETE";
+      }
       case FAILED -> {
         Throwable cause = answer.exceptionNow();
-        String why =
+        String said =
             cause instanceof IOException e
                 ? target.failure(e, last).message()
                 : target.said(cause, last);
-        throw new IOException("the session's DELETE failed: " + why, cause);
+        yield "the DELETE failed: " + said;
       }
       case RUNNING, CANCELLED -> {
         answer.cancel(true);
-        throw new HttpTimeoutException(
-            "the session's DELETE was not answered within " + budget.toMillis() + " ms");
+        yield "the DELETE was not answered within " + budget.toMillis() + " ms";
       }
     };
   }

@@ -194,7 +194,8 @@ class HttpHostTest {
         assertThat(report.getValue().reason()).as(report.getKey()).isEqualTo(reason.text());
         boolean inVain = !all.get(report.getKey()).requests("DELETE").isEmpty();
         boolean answered = report.getKey().matches("(fine|called drop by drop)\\d");
-        assertThat(report.getValue().failures().toString())
+        assertThat(report.getValue().failures()).as(report.getKey()).isEmpty();
+        assertThat(report.getValue().kept().toString())
             .as(report.getKey())
             .matches(inVain && !answered ? ".*DELETE was not answered within 500 ms.*" : "\\[]");
       }
@@ -242,10 +243,10 @@ class HttpHostTest {
       HostReport report = lab.host.end();
       assertThat(report.nothingLeft()).isTrue();
       assertThat(report.took()).isLessThan(Duration.ofSeconds(2));
-      assertThat(report.sessions().get("s").get("x").failures())
+      assertThat(report.sessions().get("s").get("x").kept())
           .singleElement()
           .asString()
-          .contains("the session's DELETE failed");
+          .contains("its session: the DELETE failed: ");
       assertThatThrownBy(client::ping).isInstanceOf(ConnectionClosedException.class);
     });
   }

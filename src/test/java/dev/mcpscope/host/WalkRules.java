@@ -158,7 +158,7 @@ final class WalkRules extends Handler implements AutoCloseable {
     ended.put(status.generation(), System.nanoTime());
     count(report.outcome().name());
     if (status.spec() instanceof ServerSpec.Http(_, var headers, _)
-        && report.failures().stream().anyMatch(failure -> failure.contains("DELETE"))) {
+        && report.kept().stream().anyMatch(session -> session.contains("DELETE"))) {
       undeleted.add(headers.get(WalkServer.Remote.MARK));
     }
     if (report.took().compareTo(CloseBudget.MAXIMUM) > 0) {

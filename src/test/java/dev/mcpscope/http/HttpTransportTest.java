@@ -28,6 +28,7 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -339,5 +340,30 @@ class HttpTransportTest {
                   assertThat(server.requests("GET")).hasSize(1);
                 }),
         on("initialize", new Act.Status(200, "application/json", other)).after(1));
+  }
+
+  @Test
+  void aSessionThatTheClientCannotDeleteIsNamedInTheReport() throws Exception {
+    try (var pool = new HttpPool()) {
+      var transport =
+          HttpTransport.open(
+              "connection/t",
+              URI.create("http://localhost/mcp"),
+              Map.of("no name for a header", "x"),
+              HttpTransport.Way.STREAMABLE,
+              HttpTransport.Limits.defaults(),
+              ReconnectBudget.defaults(),
+              pool,
+              new Heard());
+      transport.begins(Optional.of("the-id-of-the-session"));
+      var closing = new Closing("test", CloseBudget.defaults());
+      transport.close(closing);
+      assertThat(closing.report().kept())
+          .singleElement()
+          .asString()
+          .startsWith("its session: the DELETE failed: ")
+          .contains("invalid header name");
+      assertThat(closing.report().failures()).isEmpty();
+    }
   }
 }
