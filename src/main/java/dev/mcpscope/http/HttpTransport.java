@@ -553,7 +553,13 @@ public final class HttpTransport implements Transport {
     if (before.id().isPresent() && !before.id().equals(id)) {
       left.add(before);
     }
-    String expected = version; // what is asked for again; its DELETE may come before the answer
+    // Of a session that is begun again it is known what it will be, should its DELETE come before
+    // the
+    // answer. Of the first it is not, and its DELETE then names none: the server knows by the
+    // session,
+    // and would have to refuse the revision that was asked for if it is not the one that it has
+    // chosen.
+    String expected = version;
     session = new HttpSession(id, expected == null ? "" : expected);
   }
 

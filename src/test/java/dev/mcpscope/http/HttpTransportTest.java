@@ -38,6 +38,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Where a server's name leads to, before anything is sent there.
 @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -365,5 +366,24 @@ class HttpTransportTest {
           .contains("invalid header name");
       assertThat(closing.report().failures()).isEmpty();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aSessionThatIsEndedBeforeItsRevisionIsKnownNamesNone(boolean known) throws Exception {
+    with(
+        HttpTransport.Way.STREAMABLE,
+        _ -> HERE,
+        (server, transport) -> {
+          transport.begins(Optional.of("an-id"));
+          if (known) {
+            transport.agreed(JsonObject.of("protocolVersion", "2025-06-18"));
+          }
+          transport.close(new Closing("test", CloseBudget.defaults()));
+          var delete = server.awaitRequest("DELETE", 1);
+          assertThat(delete.header("Mcp-Session-Id")).hasValue("an-id");
+          assertThat(delete.header("MCP-Protocol-Version"))
+              .isEqualTo(known ? Optional.of("2025-06-18") : Optional.empty());
+        });
   }
 }
