@@ -219,14 +219,17 @@ public final class CommandLine {
       return;
     }
     for (Orphan orphan : orphans) {
-      System.err.printf(
-          "mcp-scope: warning: process %d (%s) is left of a host, process %d, that was killed;"
-              + " to end it: kill -9 %d%n",
-          orphan.pid(),
-          orphan.command().replaceAll("\\p{Cntrl}", "?"), // a file's name may hold anything
-          orphan.host(),
-          orphan.pid());
+      System.err.println("mcp-scope: warning: " + described(orphan));
     }
+  }
+
+  static String described(Orphan orphan) {
+    return "process %d (%s) is left of a host, process %d, that was killed; to end it: kill -9 %d"
+        .formatted(
+            orphan.pid(),
+            orphan.command().replaceAll("\\p{Cc}", "?"), // a file's name may hold anything
+            orphan.host(),
+            orphan.pid());
   }
 
   private static int demoServer(Map<String, String> options)

@@ -266,7 +266,7 @@ final class Handlers {
   /// The server's own word, but not all of it, whatever it is.
   private static String shown(String word) {
     String start = word.length() > MOST_SHOWN ? word.substring(0, MOST_SHOWN) + "…" : word;
-    return start.replaceAll("\\p{Cntrl}", "?");
+    return start.replaceAll("\\p{Cc}", "?");
   }
 
   private static RpcMessage.Response result(Asked asked, JsonObject result) {

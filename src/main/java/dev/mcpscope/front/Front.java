@@ -332,6 +332,6 @@ public final class Front implements AutoCloseable {
   /// Short, and safe to show.
   static String quoted(String text) {
     String shown = text.length() > 60 ? text.substring(0, 60) + "…" : text;
-    return "'" + shown.replaceAll("\\p{Cntrl}", "?") + "'";
+    return "'" + shown.replaceAll("\\p{Cc}", "?") + "'";
   }
 }

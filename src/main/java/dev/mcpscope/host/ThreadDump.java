@@ -165,7 +165,7 @@ public final class ThreadDump {
   }
 
   private static void line(StringBuilder out, String text) {
-    out.append(text.replaceAll("\\p{Cntrl}", "?")).append('\n');
+    out.append(text.replaceAll("\\p{Cc}", "?")).append('\n');
   }
 
   private static String named(String name, long tid) {

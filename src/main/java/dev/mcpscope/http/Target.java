@@ -144,7 +144,7 @@ record Target(URI url, Map<String, String> headers, List<String> secrets) {
       shown = without(shown, secret);
     }
     String start = shown.length() > MOST_SHOWN ? shown.substring(0, MOST_SHOWN) + "…" : shown;
-    return start.replaceAll("\\p{Cntrl}", "?");
+    return start.replaceAll("\\p{Cc}", "?");
   }
 
   private static String without(String text, String secret) {
