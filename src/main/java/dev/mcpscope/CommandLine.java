@@ -198,6 +198,15 @@ public final class CommandLine {
       host.close();
       throw e;
     }
+    if (options.containsKey("--allow")) { // of the default nobody has said that it is here
+      opened
+          .missing()
+          .forEach(program ->
+              System.err.println(
+                  "mcp-scope: warning: --allow: "
+                      + program
+                      + " is not found; its commands are refused until it is there at a start"));
+    }
     Runtime.getRuntime()
         .addShutdownHook(
             Thread.ofPlatform().name("shutdown").unstarted(() -> shutDown(host, opened)));

@@ -86,6 +86,14 @@ final class CommandPolicy {
     allowed.forEach(name -> programs.put(name, found(name)));
   }
 
+  /// Returns those of the allowed executables that were not found, as they were given.
+  List<String> missing() {
+    return programs.entrySet().stream()
+        .filter(program -> program.getValue().isEmpty())
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
   /// A command that may be started.
   ///
   /// @param environment the assignments alone; what else the child gets is not decided here

@@ -246,6 +246,7 @@ public final class Front implements AutoCloseable {
   private final ExecutorService requests;
   private final ExecutorService late; // that come while the others are waited for
   private final Requests handler;
+  private final List<String> missing;
   private final URI uri;
 
   private Front(HttpServer server, Options options, McpHost host) {
@@ -258,6 +259,7 @@ public final class Front implements AutoCloseable {
     int port = server.getAddress().getPort();
     this.uri = URI.create("http://" + Gate.bracketed(options.host()) + ":" + port);
     var commands = new CommandPolicy(options.allow(), options.environment());
+    this.missing = commands.missing();
     this.handler =
         new Requests(
             new Gate(options, port), options.limits(), new Api(host, commands, options.servers()));
@@ -290,6 +292,12 @@ public final class Front implements AutoCloseable {
   /// Returns where it listens, with the port that it got.
   public URI uri() {
     return uri;
+  }
+
+  /// Returns the allowed executables that were not found when it was opened, as they were given:
+  /// their commands are refused, also if they are installed later.
+  public List<String> missing() {
+    return missing;
   }
 
   /// Answers 503 to every request that comes from now on; those that wait for the host still wait.
