@@ -71,6 +71,9 @@ public final class CommandLine {
           .toList();
   private static final System.Logger LOG = System.getLogger("dev.mcpscope");
 
+  /// What is shorter is warned of.
+  private static final int SHORTEST_TOKEN = 16;
+
   /// The session of the operator's own servers.
   private static final String DEFAULT_SESSION = "default";
 
@@ -188,6 +191,12 @@ public final class CommandLine {
               + front.host()
               + " is no loopback address; whoever reads the token on the network can start programs"
               + " as you");
+    }
+    if (front.token().length() < SHORTEST_TOKEN) { // ours is longer
+      System.err.println(
+          "mcp-scope: warning: MCP_SCOPE_TOKEN is shorter than "
+              + SHORTEST_TOKEN
+              + " characters; whoever guesses it can start programs as you");
     }
     warnOfOrphans();
     McpHost host = McpHost.open(settings.host(), new HostListener() {});

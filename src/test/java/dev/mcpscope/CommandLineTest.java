@@ -2,6 +2,7 @@ package dev.mcpscope;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.mcpscope.host.Orphan;
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonLimits;
 import dev.mcpscope.json.JsonObject;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -141,6 +143,43 @@ class CommandLineTest {
         assertThat(program.err()).contains("the token must be visible ASCII");
       }
     });
+  }
+
+  @Test
+  void allowedProgramsThatAreNotFoundAndAShortTokenAreWarnedOfInOneLineEach() throws Exception {
+    NothingLeft.after(() -> {
+      String allow = "no-such-program," + temp.resolve("absent") + "," + Program.JAVA;
+      var short15 = Map.of("MCP_SCOPE_TOKEN", "15-letters-long");
+      try (var serving = new Serving(temp, short15, "--port=0", "--allow", allow)) {
+        String missing =
+            "mcp-scope: warning: --allow: %s is not found; its commands are refused until it is"
+                + " there at a start";
+        assertThat(serving.program.err().lines())
+            .containsExactly(
+                "mcp-scope: warning: MCP_SCOPE_TOKEN is shorter than 16 characters; whoever guesses"
+                    + " it can start programs as you",
+                missing.formatted("no-such-program"),
+                missing.formatted(temp.resolve("absent")));
+        serving.program.terminate();
+      }
+    });
+  }
+
+  @Test
+  void tokenThatIsLongEnoughAndNoProgramsAreNotWarnedOf() throws Exception {
+    NothingLeft.after(() -> {
+      var long16 = Map.of("MCP_SCOPE_TOKEN", "16-letters-long-");
+      try (var serving = new Serving(temp, long16, "--port=0", "--allow=none")) {
+        assertThat(serving.program.err()).isEmpty();
+        serving.program.terminate();
+      }
+    });
+  }
+
+  @Test
+  void commandOfAnOrphanCannotSpeakToTheTerminal() {
+    var orphan = new Orphan(7, Optional.empty(), "/x/\u001b[2J\n\u009b2J\u0085é", 5);
+    assertThat(CommandLine.described(orphan)).contains("process 7 (/x/?[2J??2J?é) is left");
   }
 
   @Test
