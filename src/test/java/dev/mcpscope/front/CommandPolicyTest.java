@@ -47,6 +47,13 @@ class CommandPolicyTest {
     return file;
   }
 
+  @Test
+  void missingAreThoseThatWereNotThereWhenItLooked() {
+    assertThat(policy.missing()).containsExactly("server", "absent");
+    assertThat(allowing("npx", "server", bin + "/no", bin + "/sh").missing())
+        .containsExactly(bin + "/no");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
