@@ -267,7 +267,8 @@ public final class StdioTransport implements Transport {
     String text = stderrTail().strip();
     if (!text.isEmpty()) {
       int from = Math.max(0, text.length() - LAST_WORDS_CHARACTERS);
-      how += "; its stderr ends: " + (from > 0 ? "…" : "") + text.substring(from);
+      String end = text.substring(from).replaceAll("[\\p{Cc}&&[^\n\t]]", "?"); // for a terminal
+      how += "; its stderr ends: " + (from > 0 ? "…" : "") + end;
     }
     inbox.lost(new Loss(kind, how, cause));
   }
@@ -319,14 +320,14 @@ public final class StdioTransport implements Transport {
         });
 
     // "or sending SIGTERM if the server does not exit within a reasonable time"
-    Deadline terminate = Deadline.after(closing.budget().terminate());
-    closing.step("look for what is left", () -> look(terminate));
+    Duration time = closing.budget().terminate();
+    closing.step("look for what is left", () -> look(Deadline.after(time)));
     if (!left.isEmpty()) {
       closing.step(
           "SIGTERM " + pids(left),
           () -> {
             tree.terminate(left);
-            awaitGone(terminate);
+            awaitGone(Deadline.after(time));
           });
       kill(closing);
     }
@@ -356,10 +357,10 @@ public final class StdioTransport implements Transport {
   /// "Sending SIGKILL if the server does not exit within a reasonable time after SIGTERM". Whoever
   /// turns up while the others die is killed as well: a survivor is who was killed and still runs.
   private void kill(Closing closing) {
-    Deadline deadline = Deadline.after(closing.budget().kill());
-    closing.step("look for what is left", () -> look(deadline));
+    Duration time = closing.budget().kill();
+    closing.step("look for what is left", () -> look(Deadline.after(time)));
     if (!left.isEmpty()) {
-      closing.step("SIGKILL " + pids(left), () -> killAll(deadline));
+      closing.step("SIGKILL " + pids(left), () -> killAll(Deadline.after(time)));
     }
   }
 

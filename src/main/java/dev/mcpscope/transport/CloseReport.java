@@ -158,7 +158,7 @@ public record CloseReport(
     list(line, "abandoned", abandoned);
     list(line, "the server may keep", kept);
     list(line, "went wrong", failures);
-    return line.toString();
+    return line.toString().replaceAll("\\p{Cc}", "?"); // a file's name may hold anything
   }
 
   private static void list(StringBuilder line, String what, List<String> names) {

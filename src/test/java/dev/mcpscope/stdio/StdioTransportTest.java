@@ -210,15 +210,15 @@ class StdioTransportTest {
 
   @ParameterizedTest
   @EnumSource
-  void anExitIsToldOnceWithItsCodeAndTheEndOfStderr(Road road) throws Exception {
+  void anExitIsToldOnceWithItsCodeAndTheEndOfStderrAsATerminalBearsIt(Road road) throws Exception {
     try (var _ = NothingLeft.check()) {
       with(
           road,
-          "echo '{\"jsonrpc\":\"2.0\",\"method\":\"last\"}'; echo oops >&2; exit 3",
+          "echo '{\"jsonrpc\":\"2.0\",\"method\":\"last\"}'; printf 'oops\\033[2J\\n' >&2; exit 3",
           (_, inbox) -> {
             Loss loss = inbox.losses.take();
             assertThat(loss.kind()).isEqualTo(Loss.Kind.GONE);
-            assertThat(loss.message()).contains("exited with code 3").endsWith("oops");
+            assertThat(loss.message()).contains("exited with code 3").endsWith("oops?[2J");
             assertThat(inbox.messages.take())
                 .isEqualTo(new RpcMessage.Notification("last", JsonObject.EMPTY));
           });

@@ -83,11 +83,11 @@ class ClosingTest {
     closing.process(process(42, Outcome.SURVIVED));
     closing.abandoned("onDisconnect");
     closing.kept("its session");
-    closing.failed(new IOException("no answer"));
+    closing.failed(new IOException("no\033answer"));
     assertThat(closing.report().summary())
         .endsWith(
             "survived, exit code 3; survived: 42 stubborn; abandoned: onDisconnect;"
-                + " the server may keep: its session; went wrong: java.io.IOException: no answer");
+                + " the server may keep: its session; went wrong: java.io.IOException: no?answer");
   }
 
   @Test
