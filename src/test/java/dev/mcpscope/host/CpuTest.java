@@ -83,6 +83,7 @@ class CpuTest {
   private static double shareOfACore() throws InterruptedException {
     var system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     long cpu = system.getProcessCpuTime();
+    assertThat(cpu).as("the CPU time of this JVM, without which nothing is seen").isPositive();
     long begun = System.nanoTime();
     new CountDownLatch(1).await(WINDOW.toNanos(), TimeUnit.NANOSECONDS); // which nobody opens
     return (double) (system.getProcessCpuTime() - cpu) / (System.nanoTime() - begun);
