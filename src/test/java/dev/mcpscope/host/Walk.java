@@ -62,7 +62,6 @@ final class Walk {
   private static final Duration CONNECT_BOUND =
       CloseBudget.MAXIMUM.multipliedBy(2).plus(CONNECT).plus(BUSY);
   private static final Duration AWHILE = millis(250);
-  private static final Duration SOON = millis(1_000);
   private static final Duration CALL_BOUND = MOST_CALL.multipliedBy(2).plus(BUSY);
 
   /// A name in a session.
@@ -75,6 +74,11 @@ final class Walk {
 
   /// A client that was seen somewhere, and is used from there on, be its connection still there or not.
   private record Seen(McpClient client, long generation, WalkServer server) {}
+
+  /// A call that is given.
+  ///
+  /// @param begun not later than the call itself
+  private record Call(Place place, Seen seen, String text, Duration time, long begun) {}
 
   private record Heard(Subscription subscription, WalkRules.Order order) {}
 
@@ -479,32 +483,43 @@ final class Walk {
       tell(step + ": call " + place + ", of which nothing was seen");
       return null;
     }
+    var call = new Call(place, seen, text, time, System.nanoTime());
     return give(
         "call " + tool + " of " + place + "#" + seen.generation + " for " + time.toMillis() + " ms",
         CALL_BOUND,
         () ->
             seen.client.callTool(
                 tool, Map.of("text", text), CallOptions.defaults().withTimeout(time)),
-        (result, failure) -> wrong(place, seen, text, result, failure));
+        (result, failure) -> wrong(call, result, failure));
   }
 
-  private String wrong(Place place, Seen seen, String text, ToolResult result, Throwable failure) {
+  private String wrong(Call call, ToolResult result, Throwable failure) {
+    Seen seen = call.seen;
     boolean good = seen.server.isGood();
     rules.count("call: " + (failure == null ? "answered" : failure.getClass().getSimpleName()));
     return switch (failure) {
       case null ->
-          !seen.server.echoes() || result.text().equals(text)
+          !seen.server.echoes() || result.text().equals(call.text)
               ? null
               : "not what was said: %.300s".formatted(result.text());
-      case CallTimeoutException _ ->
-          rules.hasEndedBefore(seen.generation, SOON)
-              ? "it waited on when its connection had ended"
-              : null;
-      case ConnectionClosedException _, ConnectionLostException _ -> stillUsed(place, seen);
+      case CallTimeoutException late -> waitedOn(call, late);
+      case ConnectionClosedException _, ConnectionLostException _ -> stillUsed(call.place, seen);
       case McpException _ when !good -> null;
       case UnsupportedOperationException _ when !seen.server.echoes() -> null;
       default -> "not a failure of a call: " + failure;
     };
+  }
+
+  /// Who waits when his connection ends is told so; only who has given up by then is not. A connection
+  /// that has ended before his time was over has therefore ended while he waited, or before he came,
+  /// however late anybody gets to look at it. One that was told that the server does not read had not
+  /// waited at all.
+  private String waitedOn(Call call, CallTimeoutException failure) {
+    boolean waited = failure.getMessage().contains("got no answer within");
+    long over = call.begun + (waited ? call.time.toNanos() : 0);
+    return rules.hasEndedBefore(call.seen.generation, over)
+        ? "it waited on when its connection had ended: " + failure.getMessage()
+        : null;
   }
 
   private void interruptLater(WalkAnswer answer) {

@@ -7,7 +7,6 @@ import dev.mcpscope.transport.CloseReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -176,10 +175,10 @@ final class WalkRules extends Handler implements AutoCloseable {
     }
   }
 
-  /// Returns whether a connection was known to have ended so long ago.
-  boolean hasEndedBefore(long generation, Duration time) {
+  /// Returns whether a connection was known to have ended at this instant; it had ended even earlier.
+  boolean hasEndedBefore(long generation, long nanos) {
     Long when = ended.get(generation);
-    return when != null && System.nanoTime() - when > time.toNanos();
+    return when != null && when - nanos < 0;
   }
 
   /// Returns the marks of those whose reports say that the DELETE of their sessions has failed.

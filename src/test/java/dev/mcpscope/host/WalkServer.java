@@ -65,7 +65,7 @@ sealed interface WalkServer {
     /// The name of the header that holds the mark.
     static final String MARK = "X-Walk";
 
-    private static final long MOMENT = 2_000_000_000;
+    private static final long MOMENT = 5_000_000_000L; // of a busy machine
 
     @Override
     public ServerSpec spec(String mark) {
