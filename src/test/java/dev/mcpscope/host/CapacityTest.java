@@ -15,6 +15,7 @@ import dev.mcpscope.ShellServer;
 import dev.mcpscope.ShellServer.Habit;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.transport.CloseBudget;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.CloseReport.Outcome;
 import java.io.File;
@@ -56,11 +57,21 @@ class CapacityTest {
   /// A server, its descendants, and a thread that waits for its exit and one that reads.
   private static final int TASKS = 4 * CROWD + 200;
 
-  /// The defaults, but for the time to connect: on a busy machine the last of a crowd waits long for
-  /// its turn.
+  /// The defaults, but for the times to connect and to go: on a busy machine the last of a crowd waits
+  /// long for its turn, and none is to need a signal only because the machine is slow. The time of the
+  /// host, in which all of them have to end, is the default.
   private static final HostOptions OPTIONS =
       HostOptions.defaults()
-          .withClient(HostOptions.defaults().client().withConnectTimeout(Duration.ofMinutes(2)));
+          .withClient(
+              HostOptions.defaults()
+                  .client()
+                  .withConnectTimeout(Duration.ofMinutes(2))
+                  .withClose(
+                      new CloseBudget(
+                          Duration.ofSeconds(1),
+                          Duration.ofSeconds(3),
+                          Duration.ofSeconds(2),
+                          Duration.ofSeconds(1))));
 
   /// A host with a crowd of servers, and threads of callers.
   private static final class Crowd implements AutoCloseable {
