@@ -50,6 +50,14 @@ final class FaultCatalogue {
   private static final Seen UNANSWERED = timeout("got no answer within");
   private static final int LIMIT = 64 << 10;
 
+  /// Milliseconds in which a server has got as far as the fault, on a busy machine too: a JVM starts,
+  /// and is spoken to. Each of these cases waits so long.
+  private static final int HANDSHAKE = 3_000;
+
+  /// The same for a request to a server that runs already, and has to be on its way when its time is
+  /// over.
+  private static final int REQUEST = 1_000;
+
   /// For a tree whose handshake fails: it is there by then, and has to go.
   private static final Fault FAILS_LATE = new Fault.Error("tools/list", -32_000, "no license");
 
@@ -128,16 +136,16 @@ final class FaultCatalogue {
             .connecting(timeout("waiting for initialize"), GRACEFUL, exit(0))
             .with(stdio(Quirk.NOTIFIES_FIRST, silent).until("initialize").struckBy(TOLD))
             .ends(GRACEFUL, exit(0)),
-        fault("never lists its tools", "A2 A8 B9", stdio(noTools).connectIn(1_500))
+        fault("never lists its tools", "A2 A8 B9", stdio(noTools).connectIn(HANDSHAKE))
             .connecting(timeout("waiting for tools/list"), GRACEFUL, exit(0))
             .with(stdio(noTools).until("tools/list"))
             .ends(GRACEFUL, exit(0)),
-        fault("reads nothing", "A2 A8", stdio(deaf).connectIn(800).leaveIn(150))
+        fault("reads nothing", "A2 A8", stdio(deaf).connectIn(HANDSHAKE).leaveIn(150))
             .connecting(timeout("waiting for initialize"), TERMINATED, exit(143))
-            .with(stdio(deaf).until("initialize").leaveIn(150))
+            .with(stdio(Quirk.NOTIFIES_FIRST, deaf).until("initialize").leaveIn(150).struckBy(TOLD))
             .ends(TERMINATED, exit(143)),
         fault("is stopped (SIGSTOP) in the handshake", "A2 A8 A43", stdio(stopped))
-            .with(stdio(stopped).connectIn(800).leaveIn(150, 150))
+            .with(stdio(stopped).connectIn(HANDSHAKE).leaveIn(150, 150))
             .connecting(timeout("waiting for initialize"), KILLED, exit(137))
             .with(
                 stdio(Quirk.NOTIFIES_FIRST, stopped)
@@ -214,7 +222,7 @@ final class FaultCatalogue {
             .with(stdio(mute, Quirk.TELLS_STDERR).callIn(300))
             .inCall(UNANSWERED, GRACEFUL, exit(0), stderr("notifications/cancelled")),
         fault("reads no more in mid-call", "A2 A43", stdio(deaf))
-            .with(stdio(deaf).callIn(300).leaveIn(150).calling("never"))
+            .with(stdio(deaf).callIn(REQUEST).leaveIn(150).calling("never"))
             .inCall(UNANSWERED, TERMINATED, exit(143))
             .with(stdio(deaf).leaveIn(150))
             .ends(TERMINATED, exit(143)),
@@ -256,7 +264,7 @@ final class FaultCatalogue {
             .with(stdio(new Fault.Struck("tools/call", false, Blow.CLOSES_STDOUT)))
             .inCall(lost("closed its side of the pipe"), GRACEFUL, exit(0)),
         fault("is stopped (SIGSTOP)", "A22 A43", stdio())
-            .with(stdio().callIn(300).leaveIn(150, 150).struckBy(STOP))
+            .with(stdio().callIn(REQUEST).leaveIn(150, 150).struckBy(STOP))
             .inCall(UNANSWERED, KILLED, exit(137))
             .with(stdio().leaveIn(150, 150).struckBy(STOP))
             .ends(KILLED, exit(137)));
@@ -306,9 +314,9 @@ final class FaultCatalogue {
 
   /// The server goes by itself, or is killed; what it has started needs SIGTERM.
   private static FaultRow tree(String fault, Quirk quirk) {
-    FaultScript base = stdio(quirk).leaveIn(1_000, 400);
+    FaultScript base = stdio(quirk);
     return fault(fault, "A43 A11 B19", base)
-        .with(stdio(quirk, FAILS_LATE).leaveIn(1_000, 400))
+        .with(stdio(quirk, FAILS_LATE))
         .connecting(FAILED_LATE, TERMINATED, exit(0))
         .with(base.struckBy(KILL))
         .idle(lost("exited with code 137"), TERMINATED, exit(137))
@@ -328,12 +336,12 @@ final class FaultCatalogue {
   private static FaultRow stubborn(String fault, Quirk quirk) {
     FaultScript base = stdio(quirk);
     return fault(fault, "A43 A11 B19", base)
-        .with(stdio(quirk, FAILS_LATE).leaveIn(1_000, 150))
+        .with(stdio(quirk, FAILS_LATE).leaveIn(3_000, 150))
         .connecting(FAILED_LATE, KILLED, exit(0))
-        .with(base.leaveIn(1_000, 150).struckBy(KILL))
+        .with(base.leaveIn(3_000, 150).struckBy(KILL))
         .idle(lost("exited with code 137"), KILLED, exit(137))
         .inCall(lost("exited with code 137"), KILLED, exit(137))
-        .with(base.leaveIn(1_000, 150));
+        .with(base.leaveIn(3_000, 150));
   }
 
   // A1, A2 and A3 over HTTP: what comes back for a request.
@@ -407,7 +415,7 @@ final class FaultCatalogue {
   /// A request gets this and no answer: when its time is over.
   private static FaultRow stalled(String what, String numbers, Act act) {
     return fault("a request gets " + what, numbers, http())
-        .with(http(on("initialize", act)).connectIn(300))
+        .with(http(on("initialize", act)).connectIn(REQUEST))
         .connecting(timeout("waiting for initialize"), GRACEFUL)
         .with(http(on("tools/call", act)).callIn(300))
         .inCall(UNANSWERED, GRACEFUL)
@@ -492,7 +500,7 @@ final class FaultCatalogue {
     var foreign = new HttpFault.Legacy(405, List.of("http://127.0.0.2:1/messages"));
     HttpFault silent = on("GET", new Act.Held("never", true));
     return List.of(
-        fault("never names its endpoint", "A2 A8", sse(good, silent).connectIn(300))
+        fault("never names its endpoint", "A2 A8", sse(good, silent).connectIn(REQUEST))
             .connecting(timeout("waiting for initialize"), GRACEFUL)
             .with(sse(good, silent).until("initialize"))
             .ends(GRACEFUL),
@@ -530,11 +538,11 @@ final class FaultCatalogue {
     return List.of(
         fault("`onConnect` throws", "A19 B8", stdio().with(Place.ON_CONNECT, Manner.THROWS))
             .connecting(lost("onConnect failed"), GRACEFUL, exit(0)),
-        fault("`onConnect` does not return", "A8 B8", hello.connectIn(1_500))
+        fault("`onConnect` does not return", "A8 B8", hello.connectIn(HANDSHAKE))
             .connecting(timeout("waiting for onConnect"), GRACEFUL, exit(0))
             .with(hello.until("onConnect"))
             .ends(GRACEFUL, exit(0)),
-        fault("`onConnect` ignores its interrupt", "A8 B8", stubbornHello.connectIn(1_500))
+        fault("`onConnect` ignores its interrupt", "A8 B8", stubbornHello.connectIn(HANDSHAKE))
             .connecting(timeout("waiting for onConnect"), GRACEFUL, exit(0), abandoned("onConnect"))
             .with(stubbornHello.until("onConnect"))
             .ends(GRACEFUL, exit(0), abandoned("onConnect")),

@@ -168,7 +168,8 @@ public final class ScriptedServer {
       CLOSES_STDERR,
       /// Closes stdout when a tool is called, and lives on.
       CLOSES_STDOUT,
-      /// Sends `notifications/tools/list_changed` before it answers `initialize`.
+      /// Sends `notifications/tools/list_changed` before it answers `initialize`; at once, if
+      /// it reads nothing.
       NOTIFIES_FIRST,
       /// Answers two calls of tools at once, in one array.
       ANSWERS_IN_PAIRS,
@@ -279,6 +280,8 @@ public final class ScriptedServer {
     }
     if (!server.has(new Fault.StopsReading(""))) {
       server.read();
+    } else if (server.has(Fault.Quirk.NOTIFIES_FIRST)) {
+      server.tellOfTools(); // it cannot be asked
     }
     server.inputEnded();
   }
@@ -332,6 +335,10 @@ public final class ScriptedServer {
         }
       }
     }
+  }
+
+  private void tellOfTools() {
+    send("method", "notifications/tools/list_changed");
   }
 
   private void inputEnded() {
@@ -460,7 +467,7 @@ public final class ScriptedServer {
     switch (quirk) {
       case NOTIFIES_FIRST -> {
         if (method.equals("initialize")) {
-          send("method", "notifications/tools/list_changed");
+          tellOfTools();
         }
       }
       case UNKNOWN_IDS_FIRST -> {
