@@ -46,7 +46,9 @@ class ScriptedHttpServerTest {
   private static final String ECHO = "echo {\"text\":\"hi\"}";
   private static final String INITIALIZED =
       "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
-  private static final Duration SECOND = Duration.ofSeconds(1);
+
+  /// For what ends in a moment, on a busy machine too; what does not end stays for ever.
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private final NothingLeft nothingLeft = NothingLeft.check();
   private final HttpClient http =
@@ -103,8 +105,8 @@ class ScriptedHttpServerTest {
       assertThat(lines(stream, 4)).contains("id: session/2", "data: {\"n\":2}");
     }
 
-    server.awaitNoStreams(SECOND);
-    server.awaitNoConnections(SECOND.multipliedBy(2));
+    server.awaitNoStreams(PATIENCE);
+    server.awaitNoConnections(PATIENCE);
     assertThat(server.violations()).isEmpty();
   }
 
@@ -174,7 +176,7 @@ class ScriptedHttpServerTest {
 
     call.cancel(true);
 
-    server.awaitNoExchanges(SECOND);
+    server.awaitNoExchanges(PATIENCE);
   }
 
   @Test
@@ -299,7 +301,7 @@ class ScriptedHttpServerTest {
     server.awaitRequest("DELETE", 1);
     assertThat(server.sessions()).hasSize(1);
     delete.cancel(true);
-    server.awaitNoExchanges(SECOND);
+    server.awaitNoExchanges(PATIENCE);
   }
 
   @Test
@@ -319,7 +321,7 @@ class ScriptedHttpServerTest {
       assertThat(start).startsWith('d', 'a', 't', 'a');
       assertThat(server.openStreams()).isEqualTo(1);
     }
-    server.awaitNoStreams(SECOND);
+    server.awaitNoStreams(PATIENCE);
   }
 
   static Stream<Act> endless() {
@@ -359,7 +361,7 @@ class ScriptedHttpServerTest {
     assertThat(new String(new GZIPInputStream(zipped.body()).readAllBytes(), UTF_8)).contains("hi");
     assertThat(send(call(ECHO)).headers().firstValue("Content-Type")).contains("text/plain");
     assertThat(send(call(ECHO)).body()).contains("hi");
-    server.awaitNoConnections(SECOND);
+    server.awaitNoConnections(PATIENCE);
   }
 
   @Test
@@ -462,7 +464,7 @@ class ScriptedHttpServerTest {
     assertThat(server.requests("tools/call")).hasSize(read ? 1 : 0);
     assertThat(send(call(ECHO)).body()).contains("hi");
     assertThat(send(post(INITIALIZED)).statusCode()).isEqualTo(202);
-    server.awaitNoConnections(SECOND);
+    server.awaitNoConnections(PATIENCE);
   }
 
   @Test
@@ -527,7 +529,7 @@ class ScriptedHttpServerTest {
       assertThat(lines(stream, 1)).last(as(STRING)).startsWith("data: ").contains("hi");
       assertThat(server.sessions()).hasSize(1);
     }
-    server.awaitSessions(0, SECOND);
+    server.awaitSessions(0, PATIENCE);
     assertThat(server.violations()).isEmpty();
   }
 

@@ -408,7 +408,7 @@ class ConnectionTest {
       awaitBlocked(NAME + " writer", "Outbox.write");
       CloseReport report = promptly(running::stopped);
       assertThat(report.outcome()).as("%s", report).isEqualTo(Outcome.KILLED);
-      assertThat(took(report, "join")).isLessThan(Duration.ofSeconds(1));
+      assertThat(took(report, "join")).isLessThan(MOMENT);
       assertThat(stuck.failure()).isInstanceOf(ConnectionClosedException.class);
     }
   }
@@ -421,7 +421,7 @@ class ConnectionTest {
       running.ready();
       CloseReport report = promptly(running::stopped);
       assertThat(report.outcome()).as("%s", report).isEqualTo(Outcome.TERMINATED);
-      assertThat(took(report, "join")).isLessThan(Duration.ofSeconds(1));
+      assertThat(took(report, "join")).isLessThan(MOMENT);
     }
   }
 

@@ -711,11 +711,12 @@ class HandlersTest {
   @Test
   void aCallIsNotOutOfTimeWhileAHandlerIsAtWork() throws Exception {
     try (var _ = NothingLeft.check();
-        var client = open(takes(Duration.ofMillis(1_500)))) {
-      McpClient impatient = client.with(CallOptions.defaults().withTimeout(Duration.ofMillis(300)));
+        var client = open(takes(Duration.ofMillis(2_000)))) {
+      McpClient impatient =
+          client.with(CallOptions.defaults().withTimeout(Duration.ofMillis(1_000)));
       assertThat(new Peer(impatient).asks(SAMPLE).toString()).contains("after all");
       assertThat(failure(CallTimeoutException.class, () -> impatient.callTool("never", Map.of())))
-          .hasMessageContaining("300 ms");
+          .hasMessageContaining("1000 ms");
     }
   }
 
@@ -724,14 +725,14 @@ class HandlersTest {
     ClientOptions options =
         DEFAULTS
             .withFeatures(takes(Duration.ofMinutes(1)))
-            .withCallTimeout(Duration.ofMillis(300), Duration.ofMillis(900));
+            .withCallTimeout(Duration.ofMillis(1_000), Duration.ofMillis(1_500));
     try (var _ = NothingLeft.check();
         var client = open(options)) {
       long started = System.nanoTime();
       assertThat(failure(CallTimeoutException.class, () -> new Peer(client).asks(SAMPLE)))
-          .hasMessageContaining("900 ms");
+          .hasMessageContaining("1500 ms");
       assertThat(Duration.ofNanos(System.nanoTime() - started))
-          .isGreaterThan(Duration.ofMillis(899));
+          .isGreaterThan(Duration.ofMillis(1_499));
     }
   }
 

@@ -296,16 +296,17 @@ class McpClientTest {
     try (var _ = NothingLeft.check();
         var client = McpClient.open(ScriptedServer.with())) {
       var patient =
-          CallOptions.defaults().withTimeout(Duration.ofMillis(600)).withProgress(_ -> {});
-      ToolResult result = client.callTool("progress", Map.of("count", 20, "everyMs", 60), patient);
-      assertThat(result.text()).isEqualTo("done"); // after 1,200 ms and more
+          CallOptions.defaults().withTimeout(Duration.ofMillis(1_500)).withProgress(_ -> {});
+      ToolResult result = client.callTool("progress", Map.of("count", 30, "everyMs", 60), patient);
+      assertThat(result.text()).isEqualTo("done"); // after 1,800 ms and more
     }
   }
 
   @Test
   void progressNeverExtendsACallBeyondTheMaximum() throws Exception {
     ClientOptions options =
-        ClientOptions.defaults().withCallTimeout(Duration.ofMillis(500), Duration.ofMillis(900));
+        ClientOptions.defaults()
+            .withCallTimeout(Duration.ofMillis(1_500), Duration.ofMillis(2_000));
     try (var _ = NothingLeft.check();
         var client = McpClient.open(ScriptedServer.with(), options)) {
       var listening = CallOptions.defaults().withProgress(_ -> {});
@@ -313,7 +314,7 @@ class McpClientTest {
               failure(
                   CallTimeoutException.class,
                   () -> client.callTool("progress", Map.of("everyMs", 50), listening)))
-          .hasMessageContaining("900 ms");
+          .hasMessageContaining("2000 ms");
       assertThatTheLastCallWasCancelled(received(client));
     }
   }
@@ -339,7 +340,8 @@ class McpClientTest {
   @Test
   void aListenerSlowerThanTheProgressNeverExtendsACallBeyondTheMaximum() throws Exception {
     ClientOptions options =
-        ClientOptions.defaults().withCallTimeout(Duration.ofMillis(500), Duration.ofMillis(900));
+        ClientOptions.defaults()
+            .withCallTimeout(Duration.ofMillis(1_500), Duration.ofMillis(2_000));
     try (var _ = NothingLeft.check();
         var client = McpClient.open(ScriptedServer.with(), options)) {
       failure(

@@ -127,7 +127,7 @@ class PeerScenariosTest {
         assertThat(
                 failure(
                     "never answers initialize",
-                    Duration.ofSeconds(4),
+                    Duration.ofSeconds(6),
                     () -> open("while read -r _; do :; done")))
             .isInstanceOf(CallTimeoutException.class);
         assertThat(ProcessHandle.current().descendants()).isEmpty();

@@ -46,7 +46,7 @@ class DemoHttpServerTest extends RunningDemoHttpServer {
     assertThat(answer.statusCode()).isEqualTo(200);
     assertThat(json(answer.body()).object("error").integer("code")).isEqualTo(-32602);
     assertThat(answer.headers().firstValue("MCP-Session-Id")).isEmpty();
-    assertThat(server.await(() -> server.sessions().isEmpty(), SECOND)).isTrue();
+    assertThat(server.await(() -> server.sessions().isEmpty(), SECOND.multipliedBy(5))).isTrue();
   }
 
   @ParameterizedTest
@@ -219,7 +219,7 @@ class DemoHttpServerTest extends RunningDemoHttpServer {
       assertThat(words(List.of(slow.next(), slow.next()))).containsExactly("priming", "message");
       assertThat(server.streams()).isEqualTo(3);
       assertThat(client.delete()).isEqualTo(204);
-      assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
+      assertThat(server.await(() -> server.streams() == 1, SECOND.multipliedBy(5))).isTrue();
       assertThat(server.sessions()).containsExactly(other.session);
       assertThat(server.calls()).isEmpty();
       assertThat(words(get.rest())).containsExactly("priming");
@@ -248,7 +248,7 @@ class DemoHttpServerTest extends RunningDemoHttpServer {
       assertThat(err.toString(UTF_8)).contains("crashing with exit code 3");
       refused(post(client.asking(), PING), 404);
       assertThat(server.sessions()).containsExactly(other.session);
-      assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
+      assertThat(server.await(() -> server.streams() == 1, SECOND.multipliedBy(5))).isTrue();
       assertThat(untouched.next().word()).isEqualTo("priming");
       other.request(1, "ping", JsonObject.EMPTY);
     }

@@ -27,7 +27,7 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     assertThat(ids(events))
         .containsExactly("post1-0.1", "post1-1", "post1-2", "post1-3", "post1-4");
     assertThat(text(events.getLast())).isEqualTo("done in 2 steps");
-    assertThat(server.await(() -> server.streams() == 0, SECOND)).isTrue();
+    assertThat(server.await(() -> server.streams() == 0, SECOND.multipliedBy(5))).isTrue();
   }
 
   @Test
@@ -116,7 +116,7 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     assertThat(older.next().id()).contains("get-0.1");
     try (Events newer = client.get()) {
       assertThat(older.rest()).isEmpty();
-      assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
+      assertThat(server.await(() -> server.streams() == 1, SECOND.multipliedBy(5))).isTrue();
       assertThat(newer.next().id()).contains("get-0.2");
       client.call(2, "note", "text", "a").rest();
       assertThat(newer.next().word()).isEqualTo("updated");
@@ -186,7 +186,7 @@ class DemoHttpStreamsTest extends RunningDemoHttpServer {
     assertThat(words(cut)).containsExactly("priming", "message", "retry");
     assertThat(server.calls()).containsExactly("1");
     Events resumed = client.resume(cut.getLast().id().orElseThrow());
-    assertThat(server.await(() -> server.streams() == 1, SECOND)).isTrue();
+    assertThat(server.await(() -> server.streams() == 1, SECOND.multipliedBy(5))).isTrue();
     client.tell(notification("notifications/cancelled", JsonObject.of("requestId", 1)));
     assertThat(resumed.rest()).isEmpty();
     cut = client.call(2, "cut", "afterMs", 100).rest();

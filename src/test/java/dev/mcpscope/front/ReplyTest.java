@@ -31,6 +31,7 @@ class ReplyTest {
   private static final Duration SHORT = Duration.ofMillis(300);
   private static final Duration SECOND = Duration.ofSeconds(1);
   private static final Duration LONG = Duration.ofMinutes(1);
+  private static final Duration MOMENT = Duration.ofSeconds(5); // of a busy machine
 
   /// Answers with what the test is about, in the request's thread.
   @FunctionalInterface
@@ -211,7 +212,7 @@ class ReplyTest {
           Outcome outcome = lab.outcome();
           assertThat(outcome.failure()).hasMessage("it does not read its answer");
           assertThat(outcome.took()).isBetween(SHORT, Duration.ofSeconds(10));
-          assertThat(outcome.cut()).isLessThan(Duration.ofSeconds(1));
+          assertThat(outcome.cut()).isLessThan(MOMENT);
           assertThat(lab.in.transferTo(OutputStream.nullOutputStream())).isLessThan(16 << 20);
         });
   }
@@ -287,7 +288,7 @@ class ReplyTest {
           assertThat(chunk(afterHead(lab.in))).hasSize(4096);
           Outcome outcome = lab.outcome();
           assertThat(outcome.failure()).hasMessage("it does not read its answer");
-          assertThat(outcome.cut()).isLessThan(Duration.ofSeconds(1));
+          assertThat(outcome.cut()).isLessThan(MOMENT);
           nothingOfTheServerIsLeft(lab);
         });
   }
@@ -337,7 +338,7 @@ class ReplyTest {
           throw new IOException("given up");
         },
         lab -> {
-          assertThat(lab.outcome().cut()).isLessThan(Duration.ofSeconds(1));
+          assertThat(lab.outcome().cut()).isLessThan(MOMENT);
           nothingOfTheServerIsLeft(lab);
         });
   }

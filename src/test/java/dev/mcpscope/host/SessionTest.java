@@ -788,10 +788,10 @@ class SessionTest {
               interrupted.countDown();
             }
           };
-      ClientOptions options = Lab.quick().client().withConnectTimeout(Duration.ofMillis(700));
+      ClientOptions options = Lab.quick().client().withConnectTimeout(Duration.ofMillis(2_000));
       assertThatThrownBy(
               () -> lab.host.connect("s", "x", server(SERVE), ConnectOptions.of(options)))
-          .hasMessage("x: not connected within 700 ms; waiting for onConnect");
+          .hasMessage("x: not connected within 2000 ms; waiting for onConnect");
       interrupted.await();
       assertThat(Lab.children()).isEmpty();
     });

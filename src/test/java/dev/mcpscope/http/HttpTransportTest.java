@@ -239,7 +239,8 @@ class HttpTransportTest {
                     initialize(transport);
                     asked.await();
                   });
-          assertThat(report.took()).isLessThan(Duration.ofSeconds(1));
+          assertThat(report.took())
+              .isLessThan(Duration.ofSeconds(5)); // the resolver stays for ever
           assertThat(report.abandoned()).containsExactly("connection/t http resolver");
           assertThat(report.nothingLeft()).isFalse();
           assertThat(report.failures()).isEmpty();

@@ -68,6 +68,9 @@ public abstract class TransportContract {
   /// Opens a transport to a peer that behaves so.
   protected abstract Wired open(Behaviour behaviour, Inbox inbox) throws Exception;
 
+  /// For what does not wait, on a busy machine too; whoever waits here waits for ever.
+  private static final Duration MOMENT = Duration.ofSeconds(5);
+
   private static final CloseBudget BUDGET =
       new CloseBudget(
           Duration.ZERO, Duration.ofMillis(500), Duration.ofSeconds(1), Duration.ofSeconds(1));
@@ -170,7 +173,7 @@ public abstract class TransportContract {
       CloseReport report = closing.report();
       assertThat(report.failures()).isEmpty();
       assertThat(report.nothingLeft()).isTrue();
-      assertThat(report.steps().getLast().took()).as("join").isLessThan(Duration.ofSeconds(1));
+      assertThat(report.steps().getLast().took()).as("join").isLessThan(MOMENT);
       assertThat(wired.peerHasGone().get()).as("nothing is left at the peer").isTrue();
       return report;
     }
@@ -344,8 +347,7 @@ public abstract class TransportContract {
             } catch (OverloadedException e) {
               refused = e;
             }
-            assertThat(Duration.ofNanos(System.nanoTime() - begun))
-                .isLessThan(Duration.ofSeconds(1));
+            assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(MOMENT);
           }
           assertThat(refused).as("after %d messages", sent).isNotNull();
         });
