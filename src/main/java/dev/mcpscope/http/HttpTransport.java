@@ -554,11 +554,8 @@ public final class HttpTransport implements Transport {
       left.add(before);
     }
     // Of a session that is begun again it is known what it will be, should its DELETE come before
-    // the
-    // answer. Of the first it is not, and its DELETE then names none: the server knows by the
-    // session,
-    // and would have to refuse the revision that was asked for if it is not the one that it has
-    // chosen.
+    // the answer. Of the first it is not, and its DELETE then names none: the server knows by the
+    // session, and would have to refuse the revision that was asked for if it has chosen another.
     String expected = version;
     session = new HttpSession(id, expected == null ? "" : expected);
   }
