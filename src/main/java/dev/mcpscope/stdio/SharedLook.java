@@ -54,6 +54,7 @@ final class SharedLook<T> {
     if (!looking) {
       Thread.ofPlatform().daemon().name("look at " + what).start(this::lookForAll);
       looking = true; // not before there is a thread
+      hanging = Deadline.after(patience); // the next one may ask before that thread runs
     } else if (hanging.passed()) {
       throw hangs();
     }

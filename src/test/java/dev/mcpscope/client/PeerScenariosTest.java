@@ -194,7 +194,7 @@ class PeerScenariosTest {
         client -> {
           CloseReport report =
               measured("DELETE never answered", Duration.ofSeconds(4), client::closeAndReport);
-          assertThat(report.failures()).singleElement().asString().contains("DELETE");
+          assertThat(report.kept()).singleElement().asString().contains("DELETE was not answered");
         });
   }
 }

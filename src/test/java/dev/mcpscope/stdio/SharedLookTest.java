@@ -3,6 +3,7 @@ package dev.mcpscope.stdio;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.mcpscope.scope.Deadline;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,6 +65,20 @@ class SharedLookTest {
     var shared = new SharedLook<Integer>("it", Duration.ofSeconds(20), looks::incrementAndGet);
     assertThat(shared.get()).isEqualTo(1);
     assertThat(shared.get()).isEqualTo(2);
+  }
+
+  @Test
+  void thoseWhoAskAtOnceAfterALongTimeTakeNoOldLookForOneThatHangs() throws Exception {
+    var shared = new SharedLook<>("it", Duration.ofSeconds(1), () -> 1);
+    shared.get();
+    for (Deadline idle = Deadline.after(Duration.ofMillis(1_200)); !idle.passed(); ) {
+      Thread.onSpinWait(); // nobody asks for a while
+    }
+    List<CompletableFuture<Integer>> all = new ArrayList<>();
+    for (int i = 0; i < 1_000; i++) {
+      all.add(CompletableFuture.supplyAsync(shared::get, task -> Thread.ofVirtual().start(task)));
+    }
+    assertThat(all).allSatisfy(one -> assertThat(one.join()).isEqualTo(1));
   }
 
   @Test
