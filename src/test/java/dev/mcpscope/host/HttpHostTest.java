@@ -116,6 +116,7 @@ class HttpHostTest {
 
       CloseReport ended = lab.host.disconnect("s0", "x0").orElseThrow();
       assertThat(ended.failures()).isEmpty();
+      assertThat(ended.kept()).isEmpty();
       server.awaitStreams(49);
       server.awaitSessions(49, PATIENCE);
       assertThatThrownBy(() -> echo(clients.remove("x0")))
