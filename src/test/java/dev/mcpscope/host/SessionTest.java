@@ -550,7 +550,7 @@ class SessionTest {
       var disconnects = new ArrayList<Future<Optional<CloseReport>>>();
       disconnects.add(lab.async(() -> lab.host.disconnect("s", "x")));
       lab.await("x", ConnectionState.Closing.class);
-      Future<ConnectionStatus> waits = lab.connecting("x", SERVE);
+      Future<ConnectionStatus> waits = lab.asking("x", SERVE, lab.replacing());
       disconnects.add(lab.async(() -> lab.host.disconnect("s", "x")));
       assertThat(closeReason(waits)).isEqualTo(CloseReason.DISCONNECTED); // so the second one waits
       release.countDown();
