@@ -86,9 +86,12 @@ final class ProcessTable {
     return children.getOrDefault(parent, List.of());
   }
 
-  /// Who carried this mark, the value of [ChildEnvironment#MARK].
-  List<ProcessHandle> marked(String mark) {
-    return marked.getOrDefault(mark, List.of());
+  /// Who carried this mark, the value of [ChildEnvironment#MARK], and was the child of nobody who did.
+  List<ProcessHandle> orphans(String mark) {
+    List<ProcessHandle> carriers = marked.getOrDefault(mark, List.of());
+    var started = new HashSet<ProcessHandle>();
+    carriers.forEach(carrier -> started.addAll(children(carrier)));
+    return carriers.stream().filter(carrier -> !started.contains(carrier)).toList();
   }
 
   /// Every mark that was carried, and by whom.

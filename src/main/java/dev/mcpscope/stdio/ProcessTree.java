@@ -48,14 +48,16 @@ final class ProcessTree {
   }
 
   /// Looks for new members: descendants of those known, carriers of the mark, and descendants of
-  /// these.
+  /// these. Parents come before their children, then and when they are told to end: one that waits for a
+  /// child would take its death for the child's own, and go without the cleaning up that it does at
+  /// SIGTERM.
   ///
   /// @return whether there were any, though they may have gone since
   boolean refresh() {
     int before = members.size();
     ProcessTable table = ProcessTable.look();
     addDescendants(table);
-    table.marked(mark).forEach(process -> add(process, Tie.MARK));
+    table.orphans(mark).forEach(process -> add(process, Tie.MARK));
     addDescendants(table);
     return members.size() > before;
   }

@@ -126,6 +126,30 @@ class ProcessTreeTest {
     }
   }
 
+  /// The look itself finds the youngest first.
+  @Test
+  void parentsComeBeforeTheirChildren() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      String family = "echo $$; sh -c 'echo $$; sleep 60 & echo $!; wait' & wait";
+      String daemons = "(setsid sh -c '" + family.replace("'", "'\\''") + "' &); ";
+      Process root = start(shellWithMark(daemons.repeat(2) + SLEEP));
+      List<ProcessHandle> daemonsAndTheirs = told(root, 6);
+      end(root);
+      var tree = new ProcessTree(root, mark, Set.of());
+      tree.refresh();
+      List<ProcessHandle> members = tree.alive();
+      assertThat(members).containsExactlyInAnyOrderElementsOf(daemonsAndTheirs);
+      for (ProcessHandle member : members) {
+        member
+            .parent()
+            .filter(members::contains)
+            .ifPresent(
+                parent -> assertThat(members.indexOf(parent)).isLessThan(members.indexOf(member)));
+      }
+      endAll(tree);
+    }
+  }
+
   /// It shows no environment then. A look finds this one in an exec with a chance of some percent.
   @Test
   void aProcessInTheMiddleOfAnExecIsFoundByItsMarkToo() throws Exception {
