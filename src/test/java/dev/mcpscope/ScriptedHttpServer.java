@@ -232,10 +232,10 @@ public final class ScriptedHttpServer implements AutoCloseable {
     List<Connection> open =
         locked(() -> {
           closeListening();
-          sessions.clear();
           return List.copyOf(connections);
         });
     open.forEach(connection -> gone(connection, End.CLOSE));
+    change(sessions::clear); // only now: no request is to be told so in the last moment
     threads.shutdown();
     try {
       if (!threads.awaitTermination(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
