@@ -193,15 +193,21 @@ public final class McpHost implements AutoCloseable {
   /// @throws InterruptedException when the caller was interrupted; the disconnect goes on
   public Optional<CloseReport> disconnect(String session, String name)
       throws LimitException, InterruptedException {
-    var answer = new CompletableFuture<Optional<CloseReport>>();
     try {
-      offer(session, new Command.Disconnect(name, answer));
-      return await(answer);
+      return await(disconnecting(session, name));
     } catch (ConnectionClosedException e) { // the host has ended, and with it whatever there was
       return Optional.empty();
     } catch (McpException e) {
       throw new AssertionError("a disconnect is answered by a report", e);
     }
+  }
+
+  /// Asks for a disconnect, and does not wait for its answer.
+  CompletableFuture<Optional<CloseReport>> disconnecting(String session, String name)
+      throws ConnectionClosedException, LimitException {
+    var answer = new CompletableFuture<Optional<CloseReport>>();
+    offer(session, new Command.Disconnect(name, answer));
+    return answer;
   }
 
   /// Ends a session and all of its connections, in parallel, those included that are still
@@ -371,11 +377,14 @@ public final class McpHost implements AutoCloseable {
   }
 
   private void dispatch(TaskScope<Mail> scope, String id, Command command) {
+    Entry entry = entries.get(id);
     if (ending) {
-      Session.refuse(command, CloseReason.HOST_ENDED);
+      boolean waits = command instanceof Command.Disconnect && entry != null;
+      if (!waits || !entry.session.offer(command)) { // else for what is ending under that name
+        Session.refuse(command, CloseReason.HOST_ENDED);
+      }
       return;
     }
-    Entry entry = entries.get(id);
     if (entry == null) {
       if (command instanceof Command.Disconnect) {
         Session.refuse(command, CloseReason.DISCONNECTED);
@@ -419,8 +428,13 @@ public final class McpHost implements AutoCloseable {
     }
     entry.waiting.add(end.answer());
     entry.ending = true;
-    entry.parked.forEach(command -> Session.refuse(command, CloseReason.SESSION_ENDED));
-    entry.parked.clear(); // they came before this end, if after an earlier one
+    entry.parked.removeIf(command -> { // it came before this end, if after an earlier one
+      if (command instanceof Command.Disconnect) {
+        return false; // it is answered when nothing is left under that name
+      }
+      Session.refuse(command, CloseReason.SESSION_ENDED);
+      return true;
+    });
     entry.session.end(CloseReason.SESSION_ENDED);
   }
 

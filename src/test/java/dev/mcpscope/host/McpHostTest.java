@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -158,14 +159,7 @@ class McpHostTest {
 
     /// Asks for a disconnect in the same way.
     void askToDisconnect(String name) throws Exception {
-      Thread.currentThread().interrupt(); // who is interrupted does not wait
-      try {
-        host.disconnect("s", name);
-      } catch (InterruptedException e) {
-        // as was meant
-      } finally {
-        Thread.interrupted();
-      }
+      host.disconnecting("s", name);
     }
 
     /// Returns when the session has done what it was asked for so far.
@@ -655,6 +649,42 @@ class McpHostTest {
       first.get();
       second.get();
       assertThat(lab.host.statuses()).isEmpty();
+    });
+  }
+
+  @Test
+  void aDisconnectDuringTheEndOfItsSessionWaitsForThatHoweverOftenItIsAskedFor() throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      lab.connect("x", SERVE);
+      var first = lab.async(() -> lab.host.endSession("s"));
+      lab.await("x", ConnectionState.Closing.class);
+      Future<Optional<CloseReport>> disconnect = lab.host.disconnecting("s", "x");
+      Thread.currentThread().interrupt(); // who is interrupted does not wait
+      assertThatThrownBy(() -> lab.host.endSession("s")).isInstanceOf(InterruptedException.class);
+      lab.host.disconnect("other", "x"); // comes after the second end
+
+      assertThat(disconnect.isDone()).isFalse();
+      release.countDown();
+      disconnect.get();
+      assertThat(lab.host.status("s", "x")).isEmpty();
+      assertThat(Lab.children()).isEmpty();
+      assertThat(first.get().orElseThrow()).containsOnlyKeys("x");
+    });
+  }
+
+  @Test
+  void aDisconnectDuringTheEndOfTheHostGetsTheReport() throws Exception {
+    Lab.run(lab -> {
+      CountDownLatch release = lab.closeSlowly();
+      lab.connect("x", SERVE);
+      Future<HostReport> end = lab.async(lab.host::end);
+      lab.await("x", ConnectionState.Closing.class);
+      Future<Optional<CloseReport>> disconnect = lab.host.disconnecting("s", "x");
+      release.countDown();
+
+      assertThat(disconnect.get().orElseThrow().reason()).isEqualTo(CloseReason.HOST_ENDED.text());
+      assertThat(end.get().nothingLeft()).isTrue();
     });
   }
 
