@@ -383,7 +383,23 @@ public final class ScriptedHttpServer implements AutoCloseable {
     }
   }
 
+  /// A DELETE may overtake what its client has cancelled on another connection, and such a client
+  /// leaves that one. Who stays wants an answer of the session that it has deleted, and is wrong.
+  private void letThoseGoWhoDeletedTheirSession(HttpReply reply) throws IOException {
+    lock.lock();
+    try {
+      boolean late = deleted.contains(sessionId(reply.request));
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      while (late && awaitChange(reply.connection, end)) {
+        // for something else
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void respond(HttpReply reply) throws IOException {
+    letThoseGoWhoDeletedTheirSession(reply);
     Request request = reply.request;
     boolean get = request.method().equals("GET");
     if (legacy.isPresent() && !get && request.path().equals(PATH)) {

@@ -230,6 +230,20 @@ class ScriptedHttpServerTest {
   }
 
   @Test
+  void whoHasDeletedHisSessionAndLeavesIsNotWrong() throws Exception {
+    start();
+    initialize();
+    String first = session;
+    send(delete());
+    session = first;
+    var overtaken = async(call("echo"));
+    server.awaitRequest("tools/call", 1);
+    overtaken.cancel(true);
+    server.awaitNoExchanges(PATIENCE);
+    assertThat(server.violations()).isEmpty();
+  }
+
+  @Test
   void aSecondRequestOfOneIdIsRecorded() throws Exception {
     start();
     initialize();
