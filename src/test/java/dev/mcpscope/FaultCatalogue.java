@@ -226,8 +226,8 @@ final class FaultCatalogue {
             .inCall(UNANSWERED, TERMINATED, exit(143))
             .with(stdio(deaf).leaveIn(150))
             .ends(TERMINATED, exit(143)),
-        fault("asks for more than it may, 300 pings", "B22", stdio(new Fault.AsksTooMuch(300)))
-            .with(stdio(new Fault.AsksTooMuch(300)))
+        fault("asks for more than it may, 3,000 pings", "B22", stdio(new Fault.AsksTooMuch(3_000)))
+            .with(stdio(new Fault.AsksTooMuch(3_000)))
             .inCall(violation("256 requests unanswered"), GRACEFUL),
         fault("floods a call with progress", "A13", stdio(new Fault.FloodsProgress(10_000)))
             .with(stdio(new Fault.FloodsProgress(10_000)).taking(1_500))
