@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.mcpscope.NothingLeft;
+import dev.mcpscope.ScopeTree;
 import dev.mcpscope.ScriptedServer;
 import dev.mcpscope.ScriptedServer.Fault;
 import dev.mcpscope.ScriptedServer.Fault.Quirk;
@@ -158,11 +159,7 @@ class ConnectionTest {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, NONE);
       running.ready();
-      Scope scope =
-          ThreadDump.take().scopes().stream()
-              .filter(s -> s.name().equals(NAME))
-              .findFirst()
-              .orElseThrow();
+      Scope scope = ScopeTree.ofConnected(NAME);
       assertThat(scope.ownerTid()).isEqualTo(running.owner().threadId());
       assertThat(scope.threads())
           .extracting(ThreadInfo::name)

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.mcpscope.NothingLeft;
+import dev.mcpscope.ScopeTree;
 import dev.mcpscope.host.McpHostTest.Lab;
 import dev.mcpscope.host.ThreadDump.Scope;
 import dev.mcpscope.host.ThreadDump.ThreadInfo;
@@ -46,9 +47,12 @@ class ThreadDumpTest {
       assertThat(s.scopes())
           .extracting(Scope::name)
           .containsExactly("connection/s/a#" + a, "connection/s/c#" + c);
-      Scope connection = scope(scope(host.scopes(), "session/t").scopes(), "connection/t/b#" + b);
-      assertThat(connection.owner()).isEqualTo("session/t b#" + b);
       String name = "connection/t/b#" + b;
+      assertThat(scope(host.scopes(), "session/t").scopes())
+          .extracting(Scope::name)
+          .containsExactly(name);
+      Scope connection = ScopeTree.ofConnected(name);
+      assertThat(connection.owner()).isEqualTo("session/t b#" + b);
       assertThat(names(connection.threads()))
           .containsExactlyInAnyOrder(
               name + " watch",
