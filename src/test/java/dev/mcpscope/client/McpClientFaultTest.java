@@ -364,7 +364,8 @@ class McpClientFaultTest {
       String ping = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
       String script =
           "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":\"2025-11-25\","
-              + "\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; exec yes '"
+              + "\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; "
+              + "read -r _; read -r _; exec yes '" // once it is connected, and pinged
               + ping
               + "'";
       ClientOptions small =
