@@ -385,21 +385,16 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   /// A DELETE may overtake what its client has cancelled on another connection, and such a client
   /// leaves that one. Who stays wants an answer of the session that it has deleted, and is wrong.
+  /// Under the lock, which it lets go while it waits.
   private void letThoseGoWhoDeletedTheirSession(HttpReply reply) throws IOException {
-    lock.lock();
-    try {
-      boolean late = deleted.contains(sessionId(reply.request));
-      long end = System.nanoTime() + PATIENCE.toNanos();
-      while (late && awaitChange(reply.connection, end)) {
-        // for something else
-      }
-    } finally {
-      lock.unlock();
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    boolean late = deleted.contains(sessionId(reply.request));
+    while (late && awaitChange(reply.connection, end)) {
+      // for something else
     }
   }
 
   private void respond(HttpReply reply) throws IOException {
-    letThoseGoWhoDeletedTheirSession(reply);
     Request request = reply.request;
     boolean get = request.method().equals("GET");
     if (legacy.isPresent() && !get && request.path().equals(PATH)) {
@@ -411,6 +406,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     ScriptedSession session; // null if there is none yet
     lock.lock();
     try {
+      letThoseGoWhoDeletedTheirSession(reply); // in one with the check: no DELETE comes between
       refusal = check(request);
       session = sessions.get(sessionId(request));
     } finally {
