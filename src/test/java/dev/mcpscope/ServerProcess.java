@@ -113,6 +113,18 @@ public final class ServerProcess implements AutoCloseable {
         .toList();
   }
 
+  /// Asks it to end, by SIGTERM, waits until it has, and returns its exit code.
+  ///
+  /// @throws IllegalStateException when it takes too long
+  public int terminate() throws InterruptedException {
+    process.destroy();
+    if (!process.waitFor(PATIENCE)) {
+      throw new IllegalStateException("still there: " + all(".*"));
+    }
+    close();
+    return process.exitValue();
+  }
+
   /// Kills it and each process that it has started, and waits for their end.
   @Override
   public void close() {
