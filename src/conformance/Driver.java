@@ -6,6 +6,12 @@ import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.client.Tool;
 import dev.mcpscope.client.ToolResult;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonReader;
+import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 
 /// The client that MCP's conformance suite tests: for each of its scenarios, what the suite asks of
@@ -21,23 +27,22 @@ import java.util.Map;
 ///     java --enable-preview -cp target/mcp-scope.jar src/conformance/Driver.java URL
 /// ```
 ///
+/// The revision that is tested is nothing to the client: it finds out by itself which one the server
+/// speaks, as it does for any user.
+///
 /// Exits with 0 when all is done, with 1 when a call failed, and with 2 when it does not know the
-/// scenario or the revision. [The script](run) runs the suite with it.
+/// scenario. [The script](run) runs the suite with it.
 final class Driver {
-  private static final String REVISION = "2025-11-25";
 
   /// What a user does with a server.
-  private interface Scenario extends McpClient.Body<Void, McpException> {}
+  private interface Scenario extends McpClient.Body<Void, IOException> {}
 
   private Driver() {}
 
   public static void main(String[] arguments) throws InterruptedException {
     String name = System.getenv().getOrDefault("MCP_CONFORMANCE_SCENARIO", "");
-    String revision = System.getenv().getOrDefault("MCP_CONFORMANCE_PROTOCOL_VERSION", REVISION);
     if (arguments.length != 1) {
       end(2, "the URL of a server is missing");
-    } else if (!revision.equals(REVISION)) {
-      end(2, "this driver does not know the revision '" + revision + "' yet");
     } else {
       run(name, arguments[0]);
     }
@@ -51,7 +56,7 @@ final class Driver {
     }
     try {
       McpClient.use(ServerSpec.http(url), options(name), scenario);
-    } catch (McpException e) {
+    } catch (IOException e) {
       end(1, name + ": " + e.getMessage());
     }
   }
@@ -90,18 +95,86 @@ final class Driver {
                 client.callTool("json_schema_echo", Map.of("schema", described.inputSchema())));
           };
 
+      // Nothing: what is looked at is what each request says of the client.
+      case "request-metadata" -> _ -> null;
+
+      // A bit of everything, so that each kind of request is seen.
+      case "http-standard-headers" ->
+          client -> {
+            client.callTool(client.tools().getFirst().name(), Map.of());
+            client.readResource(client.resources().getFirst().uri());
+            client.getPrompt(client.prompts().getFirst().name(), Map.of());
+            return null;
+          };
+
+      // The calls that the suite wants, which are in what it tells besides.
+      case "http-custom-headers" ->
+          client -> {
+            client.tools();
+            for (JsonObject call : calls()) {
+              client.callTool(call.string("name"), call.object("arguments").members());
+            }
+            return null;
+          };
+
+      // Whatever the client lists can be called.
+      case "http-invalid-tool-headers" ->
+          client -> {
+            for (Tool tool : client.tools()) {
+              client.callTool(tool.name(), Map.of("region", "us-west1"));
+            }
+            return null;
+          };
+
+      // Nothing is fetched that a schema refers to.
+      case "json-schema-ref-no-deref" ->
+          client -> {
+            client.tools();
+            return null;
+          };
+
+      // Calls that are answered by a question, or by nothing of the kind.
+      case "sep-2322-client-request-state" ->
+          client -> {
+            for (String tool :
+                List.of(
+                    "test_mrtr_echo_state",
+                    "test_mrtr_no_state",
+                    "test_mrtr_unrelated",
+                    "test_mrtr_no_result_type")) {
+              client.callTool(tool, Map.of());
+            }
+            return null;
+          };
+
       default -> null;
     };
   }
 
-  /// Returns what is done for the server: only in one scenario does it ask for anything.
+  private static List<JsonObject> calls() throws JsonException {
+    String context = System.getenv("MCP_CONFORMANCE_CONTEXT");
+    JsonObject told = (JsonObject) JsonReader.read(context, JsonLimits.defaults());
+    return told.objects("toolCalls");
+  }
+
+  /// Returns what is done for the server, in the scenarios in which it is asked for.
   private static ClientOptions options(String name) {
+    ClientFeatures none = ClientFeatures.none();
     ClientFeatures features =
         switch (name) {
           // A user who sends the form as it stands: its defaults are filled in by the library.
           case "elicitation-sep1034-client-defaults" ->
-              ClientFeatures.none().withElicitation(_ -> ElicitationResult.accept());
-          default -> ClientFeatures.none();
+              none.withElicitation(_ -> ElicitationResult.accept());
+          case "sep-2322-client-request-state" ->
+              none.withElicitation(_ -> ElicitationResult.accept(Map.of("confirmed", true)));
+          // Whoever can do something has to say so in each request; nobody is asked for it here.
+          case "request-metadata" ->
+              none.withRoots(List::of)
+                  .withSampling(_ -> {
+                    throw new UnsupportedOperationException();
+                  })
+                  .withElicitation(_ -> ElicitationResult.decline());
+          default -> none;
         };
     return ClientOptions.defaults().withFeatures(features);
   }

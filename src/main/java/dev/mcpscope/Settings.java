@@ -2,6 +2,7 @@ package dev.mcpscope;
 
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ClientOptions;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostOptions;
 import dev.mcpscope.json.JsonLimits;
@@ -10,14 +11,16 @@ import dev.mcpscope.transport.ReconnectBudget;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/// The budgets and limits of `serve`: one flag for each, with its unit, its range and its default,
-/// which is that of the record it goes to. Nothing is unlimited: where zero is in the range, it means
-/// not to wait.
+/// The budgets and limits of `serve`, and how it speaks to servers: one flag for each, with its unit,
+/// its range or its words, and its default, which is that of the record it goes to. Nothing is
+/// unlimited: where zero is in the range, it means not to wait.
 final class Settings {
 
   private enum Unit {
@@ -67,6 +70,25 @@ final class Settings {
     }
   }
 
+  /// A flag that takes one of a few words, the first of which is the default.
+  private record Choice(String flag, List<String> words, String help) {
+    String parse(String text) throws UsageException {
+      if (!words.contains(text)) {
+        throw new UsageException(
+            "%s must be %s, is '%s'".formatted(flag, String.join(" or ", words), text));
+      }
+      return text;
+    }
+  }
+
+  private static final Choice ERA =
+      new Choice("--era", List.of("auto", "modern", "legacy"), "which era servers are spoken to in");
+
+  private static final Choice CACHE =
+      new Choice("--cache", List.of("on", "off"), "use results again while servers allow it");
+
+  private static final List<Choice> CHOICES = List.of(ERA, CACHE);
+
   /// Up to twelve digits: with the largest unit that is far from what a long holds.
   private static final Pattern VALUE = Pattern.compile("(?<number>[0-9]{1,12})(?<unit>[A-Za-z]*)");
 
@@ -93,6 +115,12 @@ final class Settings {
   private static final List<Setting> ALL =
       List.of(
           time("--connect-timeout", 1, HOUR, CLIENT.connectTimeout(), "to connect a server"),
+          time(
+              "--probe-timeout",
+              1,
+              HOUR,
+              CLIENT.protocol().probeTimeout(),
+              "to say which era it is"),
           time("--call-timeout", 1, HOUR, CLIENT.callTimeout(), "for a call without progress"),
           time("--call-maximum", 1, 24 * HOUR, CLIENT.callMaximum(), "for a call with progress"),
           time("--exit-timeout", 0, STEPS, CLIENT.close().exit(), "to exit when its input ends"),
@@ -156,6 +184,7 @@ final class Settings {
   }
 
   private final Map<String, Long> values = new HashMap<>();
+  private final Map<Choice, String> words = new HashMap<>();
 
   /// Reads the flags that are among these options; others are for somebody else.
   ///
@@ -167,27 +196,39 @@ final class Settings {
       settings.values.put(
           setting.flag(), given == null ? setting.byDefault() : setting.parse(given));
     }
+    for (Choice choice : CHOICES) {
+      String given = options.get(choice.flag());
+      settings.words.put(choice, given == null ? choice.words().getFirst() : choice.parse(given));
+    }
     settings.checkNested();
     return settings;
   }
 
   /// Returns the names of all flags.
   static List<String> flags() {
-    return ALL.stream().map(Setting::flag).toList();
+    return Stream.concat(ALL.stream().map(Setting::flag), CHOICES.stream().map(Choice::flag))
+        .toList();
   }
 
   /// Returns a line for each flag.
   static String help() {
-    return ALL.stream()
-        .map(s ->
-            "      %-22s %-36s [%s]  %s to %s%n"
-                .formatted(
-                    s.flag(),
-                    s.help(),
-                    s.shown(s.byDefault()),
-                    s.shown(s.least()),
-                    s.shown(s.most())))
-        .collect(Collectors.joining());
+    Stream<String> numbers =
+        ALL.stream()
+            .map(s ->
+                "      %-22s %-36s [%s]  %s to %s%n"
+                    .formatted(
+                        s.flag(),
+                        s.help(),
+                        s.shown(s.byDefault()),
+                        s.shown(s.least()),
+                        s.shown(s.most())));
+    Stream<String> choices =
+        CHOICES.stream()
+            .map(c ->
+                "      %-22s %-36s [%s]  %s%n"
+                    .formatted(
+                        c.flag(), c.help(), c.words().getFirst(), String.join(" or ", c.words())));
+    return Stream.concat(choices, numbers).collect(Collectors.joining());
   }
 
   /// A budget that lies in another one has to fit into it.
@@ -262,6 +303,10 @@ final class Settings {
             time("--kill-timeout")),
         new ReconnectBudget(
             time("--reconnect-first"), time("--reconnect-most"), size("--reconnect-attempts")),
+        new ClientOptions.Protocol(
+            EraChoice.valueOf(words.get(ERA).toUpperCase(Locale.ROOT)),
+            time("--probe-timeout"),
+            words.get(CACHE).equals("on")),
         new ClientOptions.Limits(
             new JsonLimits(
                 size("--message-bytes"), size("--json-depth"), SERVER.message().maxNumberLength()),

@@ -13,6 +13,8 @@ import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.Transport;
 import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -30,6 +32,19 @@ final class Calls {
     /// The same, and it is not cancelled on the wire.
     HANDSHAKE
   }
+
+  /// What a request may take, and for whom it is made.
+  ///
+  /// @param timeout how long to wait without progress
+  /// @param maximum how long to wait at all, for however many requests it takes to get the answer
+  /// @param listener hears of progress; null if nobody does
+  /// @param repeatable whether it does no harm to send it twice
+  record Terms(
+      Asker asker,
+      Duration timeout,
+      Duration maximum,
+      Consumer<Progress> listener,
+      BooleanSupplier repeatable) {}
 
   private final String server;
   private final ClientOptions options;
@@ -55,101 +70,169 @@ final class Calls {
     return server;
   }
 
-  /// Calls, within the call's budget, what can be asked twice without harm.
-  JsonObject call(String method, JsonObject params, CallOptions call)
-      throws McpException, InterruptedException {
-    return call(method, params, call, () -> true);
+  /// A caller's terms for what can be asked twice without harm.
+  Terms terms(CallOptions call) {
+    return terms(call, () -> true);
   }
 
-  /// Calls, within the call's budget.
+  /// A caller's terms.
   ///
   /// @param repeatable whether it does no harm to send it twice
-  JsonObject call(String method, JsonObject params, CallOptions call, BooleanSupplier repeatable)
-      throws McpException, InterruptedException {
-    return call(method, params, call, repeatable, Asker.CALLER);
+  Terms terms(CallOptions call, BooleanSupplier repeatable) {
+    return terms(Asker.CALLER, call, repeatable);
   }
 
-  /// Calls for the connection itself, as a caller without options would.
-  JsonObject own(String method, JsonObject params) throws McpException, InterruptedException {
-    return call(method, params, CallOptions.defaults(), () -> true, Asker.CONNECTION);
+  /// For the connection itself, as a caller without options would ask.
+  Terms own() {
+    return terms(Asker.CONNECTION, CallOptions.defaults(), () -> true);
   }
 
-  /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
-  /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
-  private JsonObject call(
-      String method, JsonObject params, CallOptions call, BooleanSupplier repeatable, Asker asker)
-      throws McpException, InterruptedException {
+  /// Without a budget of its own: the owner's deadline for connecting ends it. It is not cancelled on
+  /// the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
+  Terms handshake() {
+    return new Terms(Asker.HANDSHAKE, FOREVER, FOREVER, null, () -> true);
+  }
+
+  private Terms terms(Asker asker, CallOptions call, BooleanSupplier repeatable) {
     Duration timeout = call.timeout().orElse(options.callTimeout());
     Duration maximum = longer(timeout, options.callMaximum());
-    Consumer<Progress> listener = call.onProgress().orElse(null);
+    return new Terms(asker, timeout, maximum, call.onProgress().orElse(null), repeatable);
+  }
+
+  /// Makes one request and waits for its result.
+  JsonObject call(String method, JsonObject params, Terms terms)
+      throws McpException, InterruptedException {
+    return call(method, params, Map.of(), terms, Deadline.after(terms.maximum()));
+  }
+
+  /// Makes one request, and waits for its result until `end` at the latest.
+  ///
+  /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
+  /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
+  ///
+  /// @param mirrored see [Transport#send(RpcMessage.Request, Map)]
+  JsonObject call(
+      String method, JsonObject params, Map<String, String> mirrored, Terms terms, Deadline end)
+      throws McpException, InterruptedException {
     try {
-      return call(method, params, timeout, maximum, listener, asker);
+      return once(method, params, mirrored, terms, end);
     } catch (ExchangeFailedException e) {
-      if (!mayBeRepeated(e) || !repeatable.getAsBoolean()) {
+      boolean sockets = e.mayHaveRun() && e.status().isEmpty();
+      if (!sockets || !terms.repeatable().getAsBoolean()) {
         throw e;
       }
       LOG.log(System.Logger.Level.DEBUG, "{0} is sent again: {1}", method, e.getMessage());
-      return call(method, params, timeout, maximum, listener, asker);
-    }
-  }
-
-  private static boolean mayBeRepeated(ExchangeFailedException e) {
-    return e.mayHaveRun() && e.status().isEmpty();
-  }
-
-  /// Calls without a budget of its own: the owner's deadline for connecting ends it. It is not
-  /// cancelled on the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
-  JsonObject handshake(String method, JsonObject params) throws McpException, InterruptedException {
-    try {
-      return call(method, params, FOREVER, FOREVER, null, Asker.HANDSHAKE);
-    } catch (ExchangeFailedException e) {
-      if (!mayBeRepeated(e)) {
-        throw e;
+      return once(method, params, mirrored, terms, end);
+    } catch (RemoteErrorException e) {
+      for (ElicitationUrl url : e.elicitations()) {
+        url.elicitationId().ifPresent(elicitations::expect);
       }
-      return call(method, params, FOREVER, FOREVER, null, Asker.HANDSHAKE);
+      throw e;
     }
   }
 
-  private JsonObject call(
-      String method,
-      JsonObject params,
-      Duration timeout,
-      Duration maximum,
-      Consumer<Progress> listener,
-      Asker asker)
+  private JsonObject once(
+      String method, JsonObject params, Map<String, String> mirrored, Terms terms, Deadline end)
       throws McpException, InterruptedException {
     if (Thread.interrupted()) { // before anything is sent: the call does not happen at all
       throw new InterruptedException(method + " was not sent");
     }
-    Deadline end = Deadline.after(maximum);
     PendingCall<McpException> call =
-        asker == Asker.CALLER
+        terms.asker() == Asker.CALLER
             ? pending.open(method, target(params))
             : pending.openOwn(method, target(params));
     RpcMessage.Response response;
     try {
-      JsonObject sending = listener == null ? params : withProgressToken(params, call.id());
-      transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, sending));
-      response = call.await(timeout, end, progress -> tell(listener, progress));
+      JsonObject sending =
+          terms.listener() == null ? params : withProgressToken(params, call.id());
+      transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, sending), mirrored);
+      response = call.await(terms.timeout(), end, progress -> tell(terms.listener(), progress));
     } catch (OverloadedException e) {
       call.abandon();
-      throw new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
+      throw notSent(call, e);
     } catch (InterruptedException e) {
-      giveUp(call, asker, "the caller was interrupted");
+      giveUp(call, terms.asker(), "the caller was interrupted");
       throw e;
     } catch (RuntimeException | Error e) {
-      giveUp(call, asker, "the caller's listener has failed");
+      giveUp(call, terms.asker(), "the caller's listener has failed");
       throw e;
     }
     if (response == null) {
-      giveUp(call, asker, "its time is over");
+      giveUp(call, terms.asker(), "its time is over");
       throw new CallTimeoutException(
           what(call)
               + " got no answer within "
-              + (end.passed() ? maximum : timeout).toMillis()
+              + (end.passed() ? terms.maximum() : terms.timeout()).toMillis()
               + " ms");
     }
     return result(call, response);
+  }
+
+  private CallTimeoutException notSent(PendingCall<?> call, OverloadedException e) {
+    return new CallTimeoutException(what(call) + " was not sent: " + e.getMessage());
+  }
+
+  /// Makes a request for the connection itself, whose answer is waited for by and by; only in this
+  /// thread.
+  ///
+  /// @param begun told the request's id before it is sent
+  Asked ask(String method, JsonObject params, Consumer<RpcId> begun) throws McpException {
+    PendingCall<McpException> call = pending.openOwn(method, "");
+    begun.accept(RpcId.of(call.id()));
+    try {
+      transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, params));
+    } catch (OverloadedException e) {
+      call.abandon();
+      throw notSent(call, e);
+    }
+    return new Asked(call);
+  }
+
+  /// A request on its way; close it.
+  final class Asked implements AutoCloseable {
+    private final PendingCall<McpException> call;
+
+    private Asked(PendingCall<McpException> call) {
+      this.call = call;
+    }
+
+    /// Waits for the result until `deadline`; this may be done again.
+    ///
+    /// @return empty when there is none by then
+    Optional<JsonObject> await(Deadline deadline) throws McpException, InterruptedException {
+      RpcMessage.Response response = call.poll(deadline);
+      return response == null ? Optional.empty() : Optional.of(result(call, response));
+    }
+
+    /// Waits no more, and tells the server so if it has not answered.
+    @Override
+    public void close() {
+      giveUp(call, Asker.CONNECTION, "nobody waits for it");
+    }
+  }
+
+  /// Ends a request that another thread of the connection waits for: that gets the cause.
+  void end(RpcId request, McpException cause) {
+    pending.fail(request, () -> cause);
+  }
+
+  /// Ends one like [#end], and tells the server so.
+  void cancel(RpcId request, McpException cause) {
+    if (pending.fail(request, () -> cause)) {
+      tellCancelled(request, cause.getMessage());
+    }
+  }
+
+  /// Returns if calls are accepted.
+  ///
+  /// @throws McpException why the connection has ended
+  void ensureOpen() throws McpException {
+    pending.ensureOpen();
+  }
+
+  /// Returns whether arguments of tools go beside their calls.
+  boolean mirrorsArguments() {
+    return transport.mirrorsArguments();
   }
 
   private JsonObject result(PendingCall<McpException> call, RpcMessage.Response response)
@@ -159,15 +242,12 @@ final class Calls {
       case RpcMessage.Result(_, var other) ->
           throw new ProtocolViolationException(
               what(call) + " was answered by " + other.kind() + " instead of an object", null);
-      case RpcMessage.Failure(_, var error) -> {
-        var failure = new RemoteErrorException(server, call.method(), error);
-        failure.elicitations().forEach(url -> elicitations.expect(url.elicitationId()));
-        throw failure;
-      }
+      case RpcMessage.Failure(_, var error) ->
+          throw new RemoteErrorException(server, call.method(), error);
     };
   }
 
-  private String what(PendingCall<McpException> call) {
+  private String what(PendingCall<?> call) {
     String target = call.target().isEmpty() ? "" : " " + call.target();
     return server + ": " + call.method() + target + " (id " + call.id() + ")";
   }
@@ -201,13 +281,22 @@ final class Calls {
   /// issued and are believed to still be in-progress."
   private void giveUp(PendingCall<McpException> call, Asker asker, String reason) {
     call.abandon();
+    if (call.isSettled()) {
+      return;
+    }
     LOG.log(System.Logger.Level.DEBUG, "{0} was given up: {1}", what(call), reason);
-    if (asker != Asker.HANDSHAKE && !call.isSettled()) {
-      try {
-        notify("notifications/cancelled", JsonObject.of("requestId", call.id(), "reason", reason));
-      } catch (CallTimeoutException e) {
-        LOG.log(System.Logger.Level.DEBUG, "it is not told so: {0}", e.getMessage());
-      }
+    if (asker != Asker.HANDSHAKE) {
+      tellCancelled(RpcId.of(call.id()), reason);
+    }
+  }
+
+  private void tellCancelled(RpcId request, String reason) {
+    try {
+      notify(
+          "notifications/cancelled",
+          JsonObject.of("requestId", request.value(), "reason", reason));
+    } catch (CallTimeoutException e) {
+      LOG.log(System.Logger.Level.DEBUG, "it is not told so: {0}", e.getMessage());
     }
   }
 

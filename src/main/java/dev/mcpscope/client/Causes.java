@@ -24,8 +24,11 @@ record Causes(String server) {
         message, refusal.status(), refusal.challenges(), refusal.cause());
   }
 
-  /// Returns why a call got no answer.
-  McpException of(CallFailure failure) {
+  /// Returns why a call of this method got no result.
+  McpException of(String method, CallFailure failure) {
+    if (failure.error().isPresent()) {
+      return new RemoteErrorException(server, method, failure.error().get(), failure.status());
+    }
     String message = server + ": " + failure.message();
     return switch (failure.kind()) {
       case UNAUTHORIZED -> unauthorized(failure);
@@ -49,6 +52,7 @@ record Causes(String server) {
           CallTimeoutException _,
           ConnectionLostException _,
           ExchangeFailedException _,
+          InputFailedException _,
           RemoteErrorException _ ->
           new ConnectionLostException(cause.getMessage(), cause);
     };

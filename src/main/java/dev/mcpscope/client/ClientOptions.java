@@ -1,6 +1,7 @@
 package dev.mcpscope.client;
 
 import dev.mcpscope.json.JsonLimits;
+import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.transport.CloseBudget;
 import dev.mcpscope.transport.ReconnectBudget;
 import java.time.Duration;
@@ -18,6 +19,7 @@ import java.time.Duration;
 /// @param listenerTimeout for the listener of [ClientFeatures] to take one event; default 10 s
 /// @param close the steps of a close
 /// @param reconnect for the stream of a server over HTTP
+/// @param protocol how the protocol is spoken
 /// @param limits how much a server may send
 /// @param features what it does for its server; default nothing
 public record ClientOptions(
@@ -30,8 +32,45 @@ public record ClientOptions(
     Duration listenerTimeout,
     CloseBudget close,
     ReconnectBudget reconnect,
+    Protocol protocol,
     Limits limits,
     ClientFeatures features) {
+
+  /// How the protocol is spoken.
+  ///
+  /// @param era which era; default [EraChoice#AUTO]
+  /// @param probeTimeout how long a server is given to say which era it knows before it is taken for a
+  ///     legacy one, but no more than half of the time to connect; more than zero; default 5 s. A modern
+  ///     server that says so later is heard all the same
+  /// @param caching whether what a server says may be used again for as long as it allows (`ttlMs`), and
+  ///     until it says that it has changed; default true. Only modern servers allow it
+  public record Protocol(EraChoice era, Duration probeTimeout, boolean caching) {
+
+    /// Checks the range.
+    public Protocol {
+      positive("probeTimeout", probeTimeout);
+    }
+
+    /// Returns the defaults.
+    public static Protocol defaults() {
+      return new Protocol(EraChoice.AUTO, Duration.ofSeconds(5), true);
+    }
+
+    /// Returns the same for this era.
+    public Protocol withEra(EraChoice era) {
+      return new Protocol(era, probeTimeout, caching);
+    }
+
+    /// Returns the same with this time to say which era it is.
+    public Protocol withProbeTimeout(Duration time) {
+      return new Protocol(era, time, caching);
+    }
+
+    /// Returns the same with or without a cache.
+    public Protocol withCaching(boolean caching) {
+      return new Protocol(era, probeTimeout, caching);
+    }
+  }
 
   /// How much a server may send; each is 1 or more.
   ///
@@ -95,6 +134,18 @@ public record ClientOptions(
     }
   }
 
+  /// How long a server is given to say which era it knows: who has said nothing by then needs time for a
+  /// handshake.
+  Duration probeTime() {
+    Duration half = connectTimeout.dividedBy(2);
+    return protocol.probeTimeout().compareTo(half) < 0 ? protocol.probeTimeout() : half;
+  }
+
+  /// Returns who asks, as servers are told.
+  JsonObject identity() {
+    return JsonObject.of("name", name, "version", version);
+  }
+
   /// Returns the defaults.
   public static ClientOptions defaults() {
     return new ClientOptions(
@@ -107,6 +158,7 @@ public record ClientOptions(
         Duration.ofSeconds(10),
         CloseBudget.defaults(),
         ReconnectBudget.defaults(),
+        Protocol.defaults(),
         Limits.defaults(),
         ClientFeatures.none());
   }
@@ -123,6 +175,7 @@ public record ClientOptions(
         listenerTimeout,
         close,
         reconnect,
+        protocol,
         limits,
         features);
   }
@@ -139,6 +192,7 @@ public record ClientOptions(
         listenerTimeout,
         close,
         reconnect,
+        protocol,
         limits,
         features);
   }
@@ -155,6 +209,7 @@ public record ClientOptions(
         listenerTimeout,
         close,
         reconnect,
+        protocol,
         limits,
         features);
   }
@@ -171,6 +226,7 @@ public record ClientOptions(
         listener,
         close,
         reconnect,
+        protocol,
         limits,
         features);
   }
@@ -187,6 +243,7 @@ public record ClientOptions(
         listenerTimeout,
         budget,
         reconnect,
+        protocol,
         limits,
         features);
   }
@@ -203,8 +260,31 @@ public record ClientOptions(
         listenerTimeout,
         close,
         budget,
+        protocol,
         limits,
         features);
+  }
+
+  /// Returns the same, speaking the protocol like this.
+  public ClientOptions withProtocol(Protocol other) {
+    return new ClientOptions(
+        name,
+        version,
+        connectTimeout,
+        callTimeout,
+        callMaximum,
+        handlerTimeout,
+        listenerTimeout,
+        close,
+        reconnect,
+        other,
+        limits,
+        features);
+  }
+
+  /// Returns the same for this era.
+  public ClientOptions withEra(EraChoice era) {
+    return withProtocol(protocol.withEra(era));
   }
 
   /// Returns the same with these limits.
@@ -219,6 +299,7 @@ public record ClientOptions(
         listenerTimeout,
         close,
         reconnect,
+        protocol,
         other,
         features);
   }
@@ -235,6 +316,7 @@ public record ClientOptions(
         listenerTimeout,
         close,
         reconnect,
+        protocol,
         limits,
         given);
   }

@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonObject;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
+import java.util.Optional;
 
 /// A server asks that the user goes to a URL, to enter there what must not pass through the client.
 ///
@@ -16,10 +17,11 @@ import java.util.Locale;
 /// @param server which server asks, by the name that its connection has here: show it
 /// @param message what it is for, in the server's words
 /// @param url an absolute `https:` or `http:` URL
-/// @param elicitationId by which its completion is told
+/// @param elicitationId by which its completion is told; empty where it is not, but learned from the
+///     answer to the call that it is for (revision 2026-07-28)
 /// @param json the whole request
 public record ElicitationUrl(
-    String server, String message, URI url, String elicitationId, JsonObject json) {
+    String server, String message, URI url, Optional<String> elicitationId, JsonObject json) {
 
   static ElicitationUrl parse(String server, JsonObject params) throws JsonException {
     String text = params.string("url");
@@ -34,6 +36,6 @@ public record ElicitationUrl(
       throw new JsonException("member \"url\" must be an http or https URL with a host");
     }
     return new ElicitationUrl(
-        server, params.string("message"), url, params.string("elicitationId"), params);
+        server, params.string("message"), url, params.optionalString("elicitationId"), params);
   }
 }

@@ -17,6 +17,7 @@ import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.Transport;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,7 +29,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// Answers what the server asks: a subtask of the connection with a scope of its own, in which each
-/// request has a subtask.
+/// request has a subtask. It may come as a request of its own, which is answered on the wire, or as
+/// what a call of ours has to bring along ([#gather]), whose caller waits for the answer here.
 ///
 /// The reader only leaves a request here: it runs no user code and never waits. The request's
 /// subtask starts the user's handler as a [Guest] and waits for its answer, for its time limit, for
@@ -58,14 +60,20 @@ final class Handlers {
   private static final class Asked {
     final RpcMessage.Request request;
     final int bytes;
+    final boolean onTheWire; // else a caller of ours waits for the answer
 
-    // What is sent; empty when the server has cancelled the request. The first one counts.
+    // What is sent; empty when nobody wants it any more. The first one counts.
     final CompletableFuture<Optional<RpcMessage.Response>> answer = new CompletableFuture<>();
     volatile boolean hasGuest; // whose end frees its place, else its subtask does
 
-    Asked(RpcMessage.Request request, int bytes) {
+    Asked(RpcMessage.Request request, int bytes, boolean onTheWire) {
       this.request = request;
       this.bytes = bytes;
+      this.onTheWire = onTheWire;
+    }
+
+    void cancel() {
+      answer.complete(Optional.empty());
     }
   }
 
@@ -73,7 +81,7 @@ final class Handlers {
   private final String server;
   private final Transport transport;
   private final ClientOptions options;
-  private final PendingCalls<?> pending;
+  private final PendingCalls<McpException> pending;
   private final Guests guests;
   private final Elicitations elicitations;
   private final Mailbox<Mail> mailbox;
@@ -86,7 +94,7 @@ final class Handlers {
       String server,
       Transport transport,
       ClientOptions options,
-      PendingCalls<?> pending,
+      PendingCalls<McpException> pending,
       Guests guests,
       Elicitations elicitations) {
     this.name = connection + " handlers";
@@ -104,7 +112,7 @@ final class Handlers {
   /// @param bytes how long it was
   /// @return false when too many are unanswered, or too long ones
   boolean offer(RpcMessage.Request request, int bytes) {
-    return offer(new Asked(request, bytes));
+    return offer(new Asked(request, bytes, true));
   }
 
   /// Takes the id of a request that cannot be understood, to say so; the reader's, which does not
@@ -112,34 +120,113 @@ final class Handlers {
   ///
   /// @return as [#offer]
   boolean refuse(RpcId id, String problem) {
-    var asked = new Asked(new RpcMessage.Request(id, "", JsonObject.EMPTY), 0);
+    var asked = new Asked(new RpcMessage.Request(id, "", JsonObject.EMPTY), 0, true);
     refuse(asked, RpcError.INVALID_REQUEST, problem);
     return offer(asked);
   }
 
   private boolean offer(Asked asked) {
-    if (unanswered.incrementAndGet() > options.limits().serverRequests()
-        || unansweredBytes.addAndGet(asked.bytes) > 2L * options.limits().message().maxBytes()) {
+    long count = unanswered.incrementAndGet();
+    long bytes = unansweredBytes.addAndGet(asked.bytes);
+    if (count > options.limits().serverRequests()
+        || bytes > 2L * options.limits().message().maxBytes()) {
       return false;
     }
-    // Before it runs: its cancellation may be the next message.
-    running.putIfAbsent(asked.request.id().value(), asked);
-    mailbox.post(new Mail.Serve(asked));
+    if (asked.onTheWire) { // before it runs: its cancellation may be the next message
+      running.putIfAbsent(asked.request.id().value(), asked);
+    }
+    if (!mailbox.post(new Mail.Serve(asked))) {
+      asked.cancel(); // the connection ends
+    }
     return true;
+  }
+
+  /// Has the handlers answer, all at the same time, what the server wants to know before it answers a
+  /// call; the caller's thread, which waits. Unblocked by the last answer, by the first failure, by
+  /// each handler's time, by `end`, by interrupt and by the connection's end: then nobody works on it
+  /// any more.
+  ///
+  /// @param wanted requests without ids, by the server's names for them
+  /// @param whatFor begins the messages
+  /// @return their results, by these names
+  /// @throws InputFailedException when one of them cannot be answered
+  /// @throws CallTimeoutException when it is not answered by the deadline
+  JsonObject gather(JsonObject wanted, String whatFor, Deadline end)
+      throws McpException, InterruptedException {
+    var asked = new LinkedHashMap<String, Asked>();
+    try {
+      for (var one : wanted.members().entrySet()) {
+        asked.put(one.getKey(), input(one.getKey(), one.getValue(), whatFor));
+      }
+      JsonObject results = JsonObject.EMPTY;
+      for (var one : asked.entrySet()) {
+        results = results.with(one.getKey(), result(one.getValue(), whatFor, end));
+      }
+      return results;
+    } finally {
+      asked.values().forEach(Asked::cancel); // those that are answered are not concerned
+    }
+  }
+
+  private Asked input(String key, JsonValue wanted, String whatFor)
+      throws ProtocolViolationException {
+    try {
+      if (!(wanted instanceof JsonObject object)) {
+        throw new JsonException("what is no request");
+      }
+      String method = object.string("method");
+      if (handler(method).isEmpty()) {
+        throw new JsonException(shown(method) + ", which this client has not declared");
+      }
+      JsonObject params = object.optionalObject("params").orElse(JsonObject.EMPTY);
+      var request = new RpcMessage.Request(RpcId.of(key), method, params);
+      var asked = new Asked(request, params.toString().length(), false);
+      if (!offer(asked)) {
+        int most = options.limits().serverRequests();
+        free(asked);
+        throw new JsonException("more than " + most + " inputs at a time, or long ones");
+      }
+      return asked;
+    } catch (JsonException e) {
+      throw new ProtocolViolationException(
+          whatFor + " asks for input " + shown(key) + ": " + e.getMessage(), e);
+    }
+  }
+
+  private JsonValue result(Asked asked, String whatFor, Deadline end)
+      throws McpException, InterruptedException {
+    String what =
+        whatFor + " asks for input " + shown(asked.request.id().toString()) + " ("
+            + asked.request.method() + "), ";
+    try {
+      return switch (asked.answer.get(end.remainingNanos(), TimeUnit.NANOSECONDS).orElse(null)) {
+        case RpcMessage.Result(_, var result) -> result;
+        case RpcMessage.Failure(_, var error) ->
+            throw new InputFailedException(what + "and does not get it: " + error.message(), null);
+        case null -> {
+          pending.ensureOpen(); // else it is the connection that ends
+          throw new InputFailedException(what + "and nobody answers any more", null);
+        }
+      };
+    } catch (TimeoutException e) {
+      throw new CallTimeoutException(what + "which has not come in time");
+    } catch (ExecutionException e) {
+      throw new AssertionError("it is completed with answers only", e);
+    }
   }
 
   /// Takes the news that the server does not want the answer any more; the reader's.
   void cancel(JsonValue id) {
     Asked asked = id == null ? null : running.get(id);
     if (asked != null) {
-      asked.answer.complete(Optional.empty());
+      asked.cancel();
     }
   }
 
   /// Takes the news that the server wants none of the answers any more: an answer that comes late
   /// might be taken for one to its next request of the same id. Any thread, never blocks.
   void forget() {
-    running.values().forEach(asked -> asked.answer.complete(Optional.empty()));
+    running.values().forEach(Asked::cancel);
   }
 
   /// Ends the handlers; those that run are interrupted.
@@ -168,7 +255,11 @@ final class Handlers {
         }
       }
     } finally {
-      mailbox.close();
+      for (Mail late : mailbox.close()) {
+        if (late instanceof Mail.Serve(var asked)) {
+          asked.cancel(); // somebody may wait for it
+        }
+      }
     }
   }
 
@@ -189,6 +280,8 @@ final class Handlers {
         Optional<Handler> handler = handler(method);
         if (handler.isEmpty()) {
           refuse(asked, RpcError.METHOD_NOT_FOUND, "this client does not serve " + shown(method));
+        } else if (asked.onTheWire) {
+          hostForAll(asked, handler.get());
         } else {
           host(asked, handler.get());
         }
@@ -197,40 +290,47 @@ final class Handlers {
         free(asked); // before the answer is out: who has it may ask anew
       }
       Optional<RpcMessage.Response> response = asked.answer.getNow(Optional.empty());
-      if (response.isPresent()) {
+      if (response.isPresent() && asked.onTheWire) {
         transport.send(response.get());
       }
     } finally {
+      asked.cancel(); // if it has come to nothing, nobody is to wait for it
       running.remove(asked.request.id().value(), asked);
     }
   }
 
-  /// Has a guest answer, and waits for it. While it works, the calls of this connection are not short
-  /// of time: what the server asks it asks for one of them, and which one it does not say.
+  /// Has a guest answer, and waits for it.
   private void host(Asked asked, Handler handler) throws InterruptedException {
+    asked.hasGuest = true;
+    Guest guest =
+        guests.start(
+            name + " " + asked.request.method() + " " + shown(asked.request.id().toString()),
+            () -> asked.answer.complete(response(asked, handler)),
+            failure -> ended(asked, failure));
+    try {
+      asked.answer.get(options.handlerTimeout().toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      String limit = "not answered within " + options.handlerTimeout().toMillis() + " ms";
+      refuse(asked, RpcError.INTERNAL_ERROR, limit);
+    } catch (ExecutionException e) {
+      throw new AssertionError("it is completed with answers only", e);
+    } catch (InterruptedException e) { // the connection ends: that its handler fails is no news
+      asked.cancel();
+      throw e;
+    } finally {
+      if (!guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
+        LOG.log(System.Logger.Level.WARNING, "{0} ignores its interrupt", guest.name());
+      }
+    }
+  }
+
+  /// The same, while the calls of this connection are not short of time: what the server asks it asks
+  /// for one of them, and which one it does not say. Where a call has to bring the answer along, that
+  /// does not run meanwhile, and the others are not concerned.
+  private void hostForAll(Asked asked, Handler handler) throws InterruptedException {
     pending.hold();
     try {
-      asked.hasGuest = true;
-      Guest guest =
-          guests.start(
-              name + " " + asked.request.method() + " " + shown(asked.request.id().toString()),
-              () -> asked.answer.complete(answer(asked, handler)),
-              failure -> ended(asked, failure));
-      try {
-        asked.answer.get(options.handlerTimeout().toNanos(), TimeUnit.NANOSECONDS);
-      } catch (TimeoutException e) {
-        String limit = "not answered within " + options.handlerTimeout().toMillis() + " ms";
-        refuse(asked, RpcError.INTERNAL_ERROR, limit);
-      } catch (ExecutionException e) {
-        throw new AssertionError("it is completed with answers only", e);
-      } catch (InterruptedException e) { // the connection ends: that its handler fails is no news
-        asked.answer.complete(Optional.empty());
-        throw e;
-      } finally {
-        if (!guest.dismiss(Deadline.after(Duration.ZERO), Delivery.GRACE)) {
-          LOG.log(System.Logger.Level.WARNING, "{0} ignores its interrupt", guest.name());
-        }
-      }
+      host(asked, handler);
     } finally {
       pending.release();
     }
@@ -248,7 +348,7 @@ final class Handlers {
     }
   }
 
-  private Optional<RpcMessage.Response> answer(Asked asked, Handler handler) throws Exception {
+  private Optional<RpcMessage.Response> response(Asked asked, Handler handler) throws Exception {
     try {
       return Optional.of(result(asked, handler.answer(asked.request.params())));
     } catch (JsonException e) {
@@ -264,7 +364,7 @@ final class Handlers {
   }
 
   /// The server's own word, but not all of it, whatever it is.
-  private static String shown(String word) {
+  static String shown(String word) {
     String start = word.length() > MOST_SHOWN ? word.substring(0, MOST_SHOWN) + "…" : word;
     return start.replaceAll("\\p{Cc}", "?");
   }
@@ -321,11 +421,11 @@ final class Handlers {
     }
     if (mode.equals("url") && features.elicitationUrl().isPresent()) {
       ElicitationUrl url = ElicitationUrl.parse(server, params);
-      elicitations.expect(
-          url.elicitationId()); // its completion may come before our answer has gone
+      // Its completion may come before our answer has gone.
+      url.elicitationId().ifPresent(elicitations::expect);
       ElicitationResult answer = ask(features.elicitationUrl().get(), url);
       if (!(answer instanceof ElicitationResult.Accepted)) {
-        elicitations.complete(url.elicitationId());
+        url.elicitationId().ifPresent(elicitations::complete);
       }
       return switch (answer) {
         case ElicitationResult.Accepted _ -> action("accept");

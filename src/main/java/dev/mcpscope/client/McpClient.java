@@ -1,11 +1,9 @@
 package dev.mcpscope.client;
 
-import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.transport.CloseReport;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /// A connection to an MCP server, ready to be used.
 ///
@@ -30,12 +28,16 @@ import java.util.Optional;
 /// - [ExchangeFailedException] when a server over HTTP cannot be reached, refuses the request, or
 ///   breaks it off; the connection goes on,
 /// - [AuthorizationRequiredException] when it wants another authorization; the connection goes on,
+/// - [InputFailedException] when the server wants input of a handler before it answers, and does not get
+///   it,
 /// - [ConnectionClosedException] at once when the connection is closed,
 /// - `InterruptedException` when the caller is interrupted; the server is told, and neither the
 ///   connection nor another caller takes harm.
 ///
-/// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25">MCP, revision
-///     2025-11-25</a>
+/// Which revision of the protocol the server speaks makes no difference to who calls: [EraChoice].
+///
+/// @see <a href="https://modelcontextprotocol.io/specification/2026-07-28">MCP, revision
+///     2026-07-28</a>
 public final class McpClient implements AutoCloseable {
 
   /// What [#use] does with a client.
@@ -101,7 +103,7 @@ public final class McpClient implements AutoCloseable {
             spec.toString(),
             spec,
             options,
-            Optional.empty(),
+            Connection.Shared.nothing(),
             new Connection.Callbacks() {},
             new Connection.Observer() {});
     Thread.ofVirtual().name("connection/" + spec + " owner").start(connection::run);
@@ -131,7 +133,7 @@ public final class McpClient implements AutoCloseable {
   /// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/server/tools">Tools,
   ///     revision 2025-11-25</a>
   public List<Tool> tools() throws McpException, InterruptedException {
-    return all(Pages.TOOLS);
+    return era.tools(calls.terms(call));
   }
 
   /// Calls a tool.
@@ -150,7 +152,7 @@ public final class McpClient implements AutoCloseable {
     require("tools");
     JsonObject params = JsonObject.of("name", tool, "arguments", arguments);
     JsonObject result =
-        calls.call("tools/call", era.params(params), call, () -> isRepeatable(tool));
+        era.request("tools/call", params, calls.terms(call, () -> isRepeatable(tool)));
     return calls.parse("tools/call", result, ToolResult::parse);
   }
 
@@ -189,13 +191,13 @@ public final class McpClient implements AutoCloseable {
   /// @throws UnsupportedOperationException when it has not declared that it does
   public void subscribe(String uri) throws McpException, InterruptedException {
     require("resources", "subscribe");
-    ask("resources/subscribe", JsonObject.of("uri", uri), call, _ -> null);
+    era.subscribe(uri, calls.terms(call));
   }
 
   /// Takes a subscription back.
   public void unsubscribe(String uri) throws McpException, InterruptedException {
     require("resources", "subscribe");
-    ask("resources/unsubscribe", JsonObject.of("uri", uri), call, _ -> null);
+    era.unsubscribe(uri, calls.terms(call));
   }
 
   // Prompts.
@@ -247,7 +249,7 @@ public final class McpClient implements AutoCloseable {
   ///     Logging, revision 2025-11-25</a>
   public void setLogLevel(LogLevel level) throws McpException, InterruptedException {
     require("logging");
-    ask("logging/setLevel", JsonObject.of("level", level.word()), call, _ -> null);
+    era.setLogLevel(level, calls.terms(call));
   }
 
   /// Tells the server that the roots are others now, so that it asks for them; never blocks.
@@ -258,22 +260,21 @@ public final class McpClient implements AutoCloseable {
     if (options.features().roots().isEmpty()) {
       throw new UnsupportedOperationException("this client has no roots");
     }
-    calls.notify("notifications/roots/list_changed", JsonObject.EMPTY);
+    era.rootsChanged();
   }
 
   /// Asks the server whether it is there.
   public void ping() throws McpException, InterruptedException {
-    ask("ping", JsonObject.EMPTY, call, _ -> null);
+    era.ping(calls.terms(call));
   }
 
   private <T> List<T> all(Pages<T> pages) throws McpException, InterruptedException {
-    return pages.read(
-        calls, era, options.limits(), (method, params) -> calls.call(method, params, call));
+    return pages.read(calls, era, options.limits(), calls.terms(call));
   }
 
   private <T> T ask(String method, JsonObject params, CallOptions call, Calls.Parser<T> parser)
       throws McpException, InterruptedException {
-    return calls.parse(method, calls.call(method, era.params(params), call), parser);
+    return calls.parse(method, era.request(method, params, calls.terms(call)), parser);
   }
 
   /// "Only use capabilities that were successfully negotiated."
@@ -285,8 +286,7 @@ public final class McpClient implements AutoCloseable {
 
   private void require(String capability, String ability) {
     require(capability);
-    JsonObject declared = (JsonObject) server().capabilities().get(capability);
-    if (!JsonBoolean.TRUE.equals(declared.get(ability))) {
+    if (!server().declares(capability, ability)) {
       throw new UnsupportedOperationException(
           calls.server() + " has not declared " + capability + "." + ability);
     }

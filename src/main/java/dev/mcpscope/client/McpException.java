@@ -9,6 +9,7 @@ public abstract sealed class McpException extends IOException
         ConnectionClosedException,
         ConnectionLostException,
         ExchangeFailedException,
+        InputFailedException,
         ProtocolViolationException,
         RemoteErrorException {
   private static final long serialVersionUID = 1;

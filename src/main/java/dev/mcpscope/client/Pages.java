@@ -2,6 +2,7 @@ package dev.mcpscope.client;
 
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.rpc.RpcError;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -26,26 +27,37 @@ record Pages<T>(String method, String member, String capability, Calls.Parser<T>
   static final Pages<Prompt> PROMPTS =
       new Pages<>("prompts/list", "prompts", "prompts", Prompt::parse);
 
-  /// Gets one page, given the params of the request.
-  @FunctionalInterface
-  interface Source {
-    JsonObject page(String method, JsonObject params) throws McpException, InterruptedException;
-  }
-
   /// Returns the elements of all pages; none when the server has not declared the list. "Cursors are
   /// opaque", and only a missing one ends the list: an empty one is a cursor as any other. One that
   /// comes again would never end.
-  List<T> read(Calls calls, Era era, ClientOptions.Limits limits, Source source)
+  List<T> read(Calls calls, Era era, ClientOptions.Limits limits, Calls.Terms terms)
       throws McpException, InterruptedException {
     if (!era.server().declares(capability)) {
       return List.of();
     }
+    try {
+      return all(calls, era, limits, terms);
+    } catch (RemoteErrorException e) {
+      // "If a cursor becomes invalid, the client SHOULD discard all cached pages and re-fetch from the
+      // beginning."
+      if (e.code() == RpcError.INVALID_PARAMS && era.forget(method)) {
+        return all(calls, era, limits, terms);
+      }
+      if (e.isNotFound() && era.server().isAssumed()) {
+        return List.of(); // it has never said that it has them
+      }
+      throw e;
+    }
+  }
+
+  private List<T> all(Calls calls, Era era, ClientOptions.Limits limits, Calls.Terms terms)
+      throws McpException, InterruptedException {
     var all = new ArrayList<T>();
     Set<String> cursors = new HashSet<>();
     long characters = 0;
     JsonObject params = JsonObject.EMPTY;
     while (true) {
-      JsonObject page = source.page(method, era.params(params));
+      JsonObject page = era.request(method, params, terms);
       characters += page.toString().length();
       if (characters > limits.message().maxBytes()) {
         throw violation(calls, "more than " + limits.message().maxBytes() + " bytes on all pages");

@@ -19,14 +19,26 @@ public final class RemoteErrorException extends McpException {
   private final transient String server;
   private final transient RpcError error;
   private final int code;
+  private final int status; // of the HTTP answer that it came in; 0 if that was a success, or none
 
   RemoteErrorException(String server, String method, RpcError error) {
+    this(server, method, error, 0);
+  }
+
+  RemoteErrorException(String server, String method, RpcError error, int status) {
     super(
         server + ": " + method + " was answered by error " + error.code() + ": " + error.message(),
         null);
     this.server = server;
     this.error = error;
     this.code = error.code();
+    this.status = status;
+  }
+
+  /// "The JSON-RPC error body distinguishes this case from a `404` returned by a legacy server": it is
+  /// not the method that is looked for in vain, but a method that a modern server does not have.
+  boolean isNotFound() {
+    return code == RpcError.METHOD_NOT_FOUND && status == 404;
   }
 
   /// Returns the error's code; negative ones from -32768 to -32000 are reserved by JSON-RPC.

@@ -5,6 +5,7 @@ import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.scope.Backlog;
+import java.util.Locale;
 import java.util.Optional;
 
 /// What a server tells without being asked.
@@ -26,7 +27,12 @@ public sealed interface ServerEvent {
     /// [McpClient#resources()], and the templates
     RESOURCES,
     /// [McpClient#prompts()]
-    PROMPTS
+    PROMPTS;
+
+    /// Returns the protocol's word for it.
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /// A resource has changed: read it again.

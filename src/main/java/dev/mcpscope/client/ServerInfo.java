@@ -1,17 +1,18 @@
 package dev.mcpscope.client;
 
+import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import java.util.Optional;
 
 /// What a server has told of itself.
 ///
-/// @param name what it is called
-/// @param version its version
+/// @param name what it is called; empty where it need not say (revision 2026-07-28)
+/// @param version its version; empty likewise
 /// @param protocolVersion the protocol's revision that both sides speak
 /// @param capabilities what it offers, as it sent it; nothing else is asked of it
 /// @param instructions how to use it, for the model
-/// @param json the whole answer as the server sent it
+/// @param json the whole answer as the server sent it; empty if it was not to be had
 public record ServerInfo(
     String name,
     String version,
@@ -31,8 +32,48 @@ public record ServerInfo(
         result);
   }
 
+  /// Reads the answer to `server/discover`. "Servers SHOULD include" who they are.
+  ///
+  /// @param protocolVersion which of its revisions is spoken
+  static ServerInfo discovered(JsonObject result, String protocolVersion) throws JsonException {
+    JsonObject meta = result.optionalObject("_meta").orElse(JsonObject.EMPTY);
+    JsonObject server = meta.optionalObject("io.modelcontextprotocol/serverInfo").orElse(JsonObject.EMPTY);
+    return new ServerInfo(
+        server.optionalString("name").orElse(""),
+        server.optionalString("version").orElse(""),
+        protocolVersion,
+        result.optionalObject("capabilities").orElse(JsonObject.EMPTY),
+        result.optionalString("instructions"),
+        result);
+  }
+
+  /// Returns what is taken for true of a server that speaks this revision and does not know
+  /// `server/discover`: that it may have anything that can be asked for.
+  static ServerInfo assumed(String protocolVersion) {
+    JsonObject any = JsonObject.EMPTY;
+    JsonObject capabilities =
+        JsonObject.of("tools", any, "resources", any, "prompts", any, "completions", any);
+    return new ServerInfo("", "", protocolVersion, capabilities, Optional.empty(), JsonObject.EMPTY);
+  }
+
+  /// Returns the same of a server that is spoken to in this revision.
+  ServerInfo withProtocolVersion(String protocolVersion) {
+    return new ServerInfo(name, version, protocolVersion, capabilities, instructions, json);
+  }
+
+  /// Whether it was not to be had from the server.
+  boolean isAssumed() {
+    return json.isEmpty();
+  }
+
   /// Returns whether the server has declared this capability.
   public boolean declares(String capability) {
     return capabilities.get(capability) instanceof JsonObject;
+  }
+
+  /// Returns whether the server has declared that this capability includes an ability.
+  public boolean declares(String capability, String ability) {
+    return capabilities.get(capability) instanceof JsonObject declared
+        && JsonBoolean.TRUE.equals(declared.get(ability));
   }
 }

@@ -1,7 +1,9 @@
 package dev.mcpscope.host;
 
 import dev.mcpscope.client.CloseReason;
+import dev.mcpscope.client.Connection;
 import dev.mcpscope.client.ConnectionClosedException;
+import dev.mcpscope.client.EraMemory;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.Session.Command;
@@ -111,7 +113,7 @@ public final class McpHost implements AutoCloseable {
             events,
             new AtomicInteger(),
             new AtomicLong(),
-            new HttpPool(),
+            new Connection.Shared(Optional.of(new HttpPool()), new EraMemory()),
             new Survivors());
     this.owner = Thread.ofVirtual().name("host owner").start(this::run);
   }
@@ -370,7 +372,7 @@ public final class McpHost implements AutoCloseable {
 
   private void closeSockets() {
     try {
-      shared.sockets().close();
+      shared.connecting().sockets().orElseThrow().close();
     } catch (IOException e) {
       LOG.log(System.Logger.Level.WARNING, "the host''s sockets: {0}", e.getMessage());
     }

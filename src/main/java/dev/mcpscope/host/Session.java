@@ -7,7 +7,6 @@ import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerEvent;
 import dev.mcpscope.client.ServerSpec;
-import dev.mcpscope.http.HttpPool;
 import dev.mcpscope.scope.Backlog;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.scope.Mailbox;
@@ -122,7 +121,7 @@ final class Session {
   /// @param events what the listener is told
   /// @param live counts the connections that run
   /// @param generations numbers them
-  /// @param sockets for servers over HTTP
+  /// @param connecting what connections have in common
   /// @param survivors what closes could not end, for the operator
   record Shared(
       HostOptions options,
@@ -130,7 +129,7 @@ final class Session {
       Backlog<HostEvent> events,
       AtomicInteger live,
       AtomicLong generations,
-      HttpPool sockets,
+      Connection.Shared connecting,
       Survivors survivors) {}
 
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.host");
@@ -307,7 +306,7 @@ final class Session {
       refuse(slot.parked, CloseReason.REPLACED);
       slot.parked = connect;
     } else if (takePlace()) {
-      start(scope, slot, connect, plan(connect));
+      start(scope, slot, connect, plan(connect), Set.of());
     } else {
       forgetIfEmpty(connect.name(), slot);
       connect.answer().completeExceptionally(noRoom());
@@ -362,7 +361,13 @@ final class Session {
     return new RestartPlan(connect.name(), connect.options().restart(), budget);
   }
 
-  private void start(TaskScope<Mail> scope, Slot slot, Command.Connect connect, RestartPlan plan) {
+  /// @param resources what it is to be subscribed to from the start
+  private void start(
+      TaskScope<Mail> scope,
+      Slot slot,
+      Command.Connect connect,
+      RestartPlan plan,
+      Set<String> resources) {
     Live live = new Live(shared.generations().incrementAndGet(), connect, plan);
     live.connection =
         new Connection(
@@ -370,9 +375,10 @@ final class Session {
             live.name,
             live.spec,
             live.options.client(),
-            Optional.of(shared.sockets()),
+            shared.connecting(),
             new Callbacks(live.name),
             new Observer(live));
+    live.connection.resources().addAll(resources);
     slot.live = live;
     slot.failed = null;
     current.put(live.name, live);
@@ -507,7 +513,7 @@ final class Session {
     if (takePlace()) {
       var answer = new CompletableFuture<ConnectionStatus>();
       var connect = new Command.Connect(lost.name, lost.spec, lost.options, answer);
-      start(scope, slot, connect, lost.plan);
+      start(scope, slot, connect, lost.plan, lost.connection.resources());
       return;
     }
     lost.plan.refused(noRoom());
@@ -549,7 +555,7 @@ final class Session {
     Command.Connect next = slot.parked;
     slot.parked = null;
     if (next != null) {
-      start(scope, slot, next, plan(next)); // in the place of the one that it replaces
+      start(scope, slot, next, plan(next), Set.of()); // in the place of the one that it replaces
     } else {
       shared.live().decrementAndGet();
       if (slot.failed != null && ending == null) {

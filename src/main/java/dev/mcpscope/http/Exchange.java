@@ -1,9 +1,11 @@
 package dev.mcpscope.http;
 
+import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Deadline;
 import dev.mcpscope.transport.CallFailure;
+import dev.mcpscope.transport.Reconnects;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
@@ -13,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -21,7 +24,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 ///
 /// A request's answer is a JSON body or a stream of events; a stream that ends early and has named a
 /// place to go on from is gone on with by GET. Whatever happens, the request is answered, or fails
-/// at once with what was seen.
+/// at once with what was seen. A request without session, which carries its revision itself, has
+/// nothing but this stream: it is cancelled by closing it, and a place in it is none to go on from.
 ///
 /// @see <a
 ///     href="https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server">
@@ -44,6 +48,7 @@ final class Exchange {
   private final HttpTransport transport;
   private final RpcMessage message;
   private final byte[] body;
+  private final Map<String, String> mirrored;
   private final boolean renews;
   private final Receiver receiver;
   private final Fetch fetch;
@@ -52,12 +57,19 @@ final class Exchange {
   private int attempts;
   private boolean answered;
 
+  /// @param mirrored the [MirroredHeaders]
   /// @param renews whether it is part of beginning a session anew, for which that is not done again
   Exchange(
-      HttpTransport transport, RpcMessage message, byte[] body, boolean renews, Receiver receiver) {
+      HttpTransport transport,
+      RpcMessage message,
+      byte[] body,
+      Map<String, String> mirrored,
+      boolean renews,
+      Receiver receiver) {
     this.transport = transport;
     this.message = message;
     this.body = body;
+    this.mirrored = mirrored;
     this.renews = renews;
     this.receiver = receiver;
     this.fetch = transport.fetch();
@@ -84,12 +96,13 @@ final class Exchange {
     };
   }
 
-  /// Ends it, whatever it waits for; any thread, never blocks. Nobody is told.
+  /// Ends it, whatever it waits for; any thread, never blocks. Nobody here is told.
   ///
-  /// @return whether the server may know of it: it is sent no more, if it has not been yet
+  /// @return whether the server is to be told: not if it was not sent, and is not any more, nor if the
+  ///     end of its stream says so
   boolean cancel() {
     fetch.cancel();
-    return begun;
+    return begun && !isStateless();
   }
 
   /// Sends the message in a session, and reads what comes back.
@@ -139,16 +152,11 @@ final class Exchange {
       }
       return false;
     }
-    Optional<Told> told = told(response);
+    Optional<RpcMessage.Failure> told = told(response);
     if (unauthorized) {
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       var refusal =
-          new CallFailure(
-              CallFailure.Kind.UNAUTHORIZED,
-              refused(response, told, session),
-              status,
-              challenges,
-              null);
+          CallFailure.unauthorized(refused(response, told, session), status, challenges);
       transport.unauthorized(refusal);
       fail(refusal);
       return false;
@@ -156,12 +164,12 @@ final class Exchange {
     if (isForgotten(status, session, told)) {
       return forgotten(session, status, told);
     }
+    String why = refused(response, told, session);
     if (isAnswer(told)) {
-      received(told.get().failure(), told.get().bytes());
+      fail(CallFailure.refused(why, status, told.get().error()));
       return false;
     }
-    var refusal =
-        new CallFailure(CallFailure.Kind.REFUSED, refused(response, told, session), status);
+    var refusal = new CallFailure(CallFailure.Kind.REFUSED, why, status);
     if (isInitialize()
         && !renews
         && !transport.isLegacy()
@@ -178,6 +186,11 @@ final class Exchange {
     return id.isPresent() && !transport.isLegacy();
   }
 
+  /// Whether it carries its revision itself, and belongs to no session.
+  boolean isStateless() {
+    return !mirrored.isEmpty();
+  }
+
   /// Whether it begins a session, and belongs to none.
   boolean isInitialize() {
     return message instanceof RpcMessage.Request(_, var method, _)
@@ -185,14 +198,14 @@ final class Exchange {
   }
 
   private HttpResponse<?> ask(HttpSession session) throws IOException, InterruptedException {
-    return fetch.send(transport.http(), transport.target().post(body, session));
+    return fetch.send(transport.http(), transport.target().post(body, session, mirrored));
   }
 
   /// What is no request can be sent twice without harm: what has spoiled the socket that it was sent
   /// on may be long ago.
   private HttpResponse<?> tell(HttpSession session) throws IOException, InterruptedException {
     Deadline deadline = Deadline.after(transport.limits().patience());
-    var post = transport.target().post(body, session);
+    var post = transport.target().post(body, session, mirrored);
     try {
       return fetch.sendAndDiscard(transport.http(), post, deadline);
     } catch (ClosedChannelException | HttpTimeoutException e) {
@@ -208,27 +221,28 @@ final class Exchange {
   /// "When a client receives HTTP 404 in response to a request containing an MCP-Session-Id, it MUST
   /// start a new session", whatever else the answer says. Servers made with the older official
   /// libraries answer 400, and say that the session is the problem.
-  private boolean isForgotten(int status, HttpSession session, Optional<Told> told) {
+  private boolean isForgotten(int status, HttpSession session, Optional<RpcMessage.Failure> told) {
     if (session.id().isEmpty()) {
       return false;
     }
     return status == 404
         || status == 400
-            && told.map(error -> error.failure().error().message().toLowerCase(Locale.ROOT))
+            && told.map(failure -> failure.error().message().toLowerCase(Locale.ROOT))
                 .filter(message -> message.contains("session"))
                 .isPresent();
   }
 
   /// What was refused was not done, so that it can be done in another session; but what is about a
   /// request of the old one means nothing there.
-  private boolean forgotten(HttpSession session, int status, Optional<Told> told) {
+  private boolean forgotten(HttpSession session, int status, Optional<RpcMessage.Failure> told) {
     if (message instanceof RpcMessage.Response || isCancellation()) {
       transport.forgotten(session);
       return false;
     }
     if (renews || attempts >= MOST_ATTEMPTS) {
       if (isAnswer(told)) { // so it is not the session that was not found
-        received(told.get().failure(), told.get().bytes());
+        RpcError error = told.get().error();
+        fail(CallFailure.refused(error.message(), status, error));
         return false;
       }
       fail(
@@ -248,9 +262,9 @@ final class Exchange {
         && method.equals(HttpTransport.CANCELLED);
   }
 
-  private String refused(HttpResponse<?> response, Optional<Told> told, HttpSession session) {
+  private String refused(HttpResponse<?> response, Optional<RpcMessage.Failure> told, HttpSession session) {
     var text = new StringBuilder("the server answered HTTP ").append(response.statusCode());
-    told.map(error -> error.failure().error().message())
+    told.map(failure -> failure.error().message())
         .ifPresent(why -> text.append(": ").append(transport.target().shown(why, session)));
     if (response.statusCode() / 100 == 3) {
       text.append(", and redirects are not followed");
@@ -263,28 +277,29 @@ final class Exchange {
     return text.toString();
   }
 
-  /// An error that a refusal holds.
-  private record Told(RpcMessage.Failure failure, int bytes) {}
-
-  /// Whether it has the request's id.
-  private boolean isAnswer(Optional<Told> told) {
-    return id.isPresent() && told.filter(error -> error.failure().id().equals(id)).isPresent();
+  /// Whether it has the request's id. Where one request is all that the answer can be about, an error
+  /// without one is about it.
+  private boolean isAnswer(Optional<RpcMessage.Failure> told) {
+    return id.isPresent()
+        && told.map(RpcMessage.Failure::id)
+            .filter(of -> of.equals(id) || of.isEmpty() && isStateless())
+            .isPresent();
   }
 
   /// Reads the error that a refusal may hold.
-  private Optional<Told> told(HttpResponse<?> response) throws IOException {
+  private Optional<RpcMessage.Failure> told(HttpResponse<?> response) throws IOException {
     if (!(response.body() instanceof InputStream in)) {
       return Optional.empty();
     }
-    var errors = new ArrayList<Told>();
+    var errors = new ArrayList<RpcMessage.Failure>();
     try {
       if (Messages.isJson(Messages.type(response))) {
         Messages.read(
             in,
             transport.limits().message().withMaxBytes(MOST_OF_A_REFUSAL),
-            (message, bytes) -> {
+            (message, _) -> {
               if (message instanceof RpcMessage.Failure failure) {
-                errors.add(new Told(failure, bytes));
+                errors.add(failure);
               }
             });
       }
@@ -366,14 +381,18 @@ final class Exchange {
               event -> {
                 if (transport.takenEvents().take(session, event, continued)) {
                   reconnects.delivered();
-                  Messages.decode(event, transport.limits().message(), this::received);
+                  Messages.decode(
+                    event,
+                    transport.limits().message(),
+                    (message, bytes) ->
+                        received(isStateless() ? attributed(message) : message, bytes));
                 }
               });
       reconnects.opened();
       IOException broken = read(in, parser);
       retry = parser.retry().isPresent() ? parser.retry() : retry;
       // without one GET would open another kind of stream
-      last = parser.lastEventId().filter(Target::fitsHeader);
+      last = parser.lastEventId().filter(place -> !isStateless() && Target.fitsHeader(place));
       if (answered) {
         return;
       }
@@ -391,7 +410,7 @@ final class Exchange {
   }
 
   private CallFailure cut(String what, IOException broken) {
-    return new CallFailure(CallFailure.Kind.CUT, what, 200, List.of(), broken);
+    return new CallFailure(CallFailure.Kind.CUT, what, broken).withStatus(200);
   }
 
   /// Reads one stream to its end. Beyond the answer as well, so that the socket can be used again;
@@ -438,7 +457,7 @@ final class Exchange {
         if (status == 404 && session.id().isPresent()) {
           transport.forgotten(session); // and with it what the request has come to
         }
-        if (!Reconnects.isPassing(status)) {
+        if (!CallFailure.isPassing(status)) {
           return Optional.empty();
         }
       } catch (ClosedChannelException | Messages.ViolationException e) {

@@ -222,6 +222,21 @@ public final class HttpTransport implements Transport {
 
   @Override
   public void send(RpcMessage message) throws OverloadedException {
+    send(message, Map.of());
+  }
+
+  @Override
+  public void send(RpcMessage.Request request, Map<String, String> mirrored)
+      throws OverloadedException {
+    send((RpcMessage) request, mirrored);
+  }
+
+  @Override
+  public boolean mirrorsArguments() {
+    return true;
+  }
+
+  private void send(RpcMessage message, Map<String, String> arguments) throws OverloadedException {
     if (message instanceof RpcMessage.Notification(var method, var params)
         && method.equals(CANCELLED)
         && !cancel(params.get("requestId"))) {
@@ -230,7 +245,8 @@ public final class HttpTransport implements Transport {
     byte[] body = RpcCodec.encode(message);
     // Answers have some room of their own: a server must not go without because many calls wait.
     int room = message instanceof RpcMessage.Request ? 1 : 2;
-    Exchange exchange = exchange(message, body, false, new ToInbox(message));
+    Map<String, String> mirrored = MirroredHeaders.of(message, arguments);
+    Exchange exchange = exchange(message, body, mirrored, false, new ToInbox(message));
     if (waiting.get() > room * limits.exchanges()
         || waitingBytes.get() > room * limits.waitingBytes()) {
       exchange.end();
@@ -247,19 +263,27 @@ public final class HttpTransport implements Transport {
     }
   }
 
-  /// Makes an exchange that does not run yet.
-  ///
-  /// @param renews whether it is part of beginning a session anew
-  Exchange exchange(RpcMessage message, byte[] body, boolean renews, Exchange.Receiver receiver) {
+  /// Makes an exchange of the renewal, that does not run yet.
+  Exchange exchange(RpcMessage message, byte[] body, Exchange.Receiver receiver) {
+    return exchange(message, body, Map.of(), true, receiver);
+  }
+
+  private Exchange exchange(
+      RpcMessage message,
+      byte[] body,
+      Map<String, String> mirrored,
+      boolean renews,
+      Exchange.Receiver receiver) {
     waiting.incrementAndGet();
     waitingBytes.addAndGet(body.length);
-    return new Exchange(this, message, body, renews, receiver);
+    return new Exchange(this, message, body, mirrored, renews, receiver);
   }
 
   /// "Disconnection SHOULD NOT be interpreted as the client cancelling its request": so the server is
   /// told, and nobody reads its answer any more.
   ///
-  /// @return false when there is nothing to tell: the request was held back, and is not sent any more
+  /// @return false when there is nothing to tell: the request was held back, and is not sent any more,
+  ///     or its stream is closed, which says it
   private boolean cancel(JsonValue id) {
     Exchange exchange = id == null ? null : requests.get(id);
     return exchange == null || exchange.cancel();
@@ -342,7 +366,8 @@ public final class HttpTransport implements Transport {
 
   /// In the session as it is now: by the time that it runs, that may be one to be forgotten.
   private void start(TaskScope<Mail> scope, Exchange exchange) {
-    HttpSession now = exchange.isInitialize() ? HttpSession.NONE : session;
+    boolean sessionless = exchange.isInitialize() || exchange.isStateless();
+    HttpSession now = sessionless ? HttpSession.NONE : session;
     scope.fork(
         exchange.name(),
         () -> exchange.run(now),

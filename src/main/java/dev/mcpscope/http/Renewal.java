@@ -69,7 +69,7 @@ final class Renewal {
     }
     var initialized = new RpcMessage.Notification(HttpTransport.INITIALIZED, JsonObject.EMPTY);
     transport
-        .exchange(initialized, RpcCodec.encode(initialized), true, NOBODY)
+        .exchange(initialized, RpcCodec.encode(initialized), NOBODY)
         .run(transport.session());
     if (logLevel != null) {
       again(logLevel);
@@ -91,7 +91,6 @@ final class Renewal {
         .exchange(
             message,
             RpcCodec.encode(message),
-            true,
             new Exchange.Receiver() {
               @Override
               public void received(RpcMessage received, int bytes) {

@@ -2,6 +2,7 @@ package dev.mcpscope.http;
 
 import dev.mcpscope.transport.CallFailure;
 import dev.mcpscope.transport.Loss;
+import dev.mcpscope.transport.Reconnects;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
@@ -117,12 +118,11 @@ final class ServerStream {
     if (opened && (status == 401 || status == 403)) { // else it is only the stream that it refuses
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
       String what = "the server answered HTTP " + status + " to the opening of its event stream";
-      transport.unauthorized(
-          new CallFailure(CallFailure.Kind.UNAUTHORIZED, what, status, challenges, null));
+      transport.unauthorized(CallFailure.unauthorized(what, status, challenges));
       return Optional.of(what);
     }
-    if (Reconnects.isPassing(status)) {
-      away = status != Reconnects.CONFLICT;
+    if (CallFailure.isPassing(status)) {
+      away = status != CallFailure.CONFLICT;
       return Optional.of("the server answered HTTP " + status);
     }
     if (opened && session.id().isPresent() && (status == 404 || status == 400)) {

@@ -103,8 +103,10 @@ record Target(URI url, Map<String, String> headers, List<String> secrets) {
   }
 
   /// "The client MUST include an Accept header, listing both application/json and text/event-stream".
-  HttpRequest post(byte[] message, HttpSession session) {
-    return request(session)
+  HttpRequest post(byte[] message, HttpSession session, Map<String, String> mirrored) {
+    HttpRequest.Builder request = request(session);
+    mirrored.forEach(request::header);
+    return request
         .header("Content-Type", JSON)
         .header("Accept", JSON + ", " + EVENTS)
         .POST(BodyPublishers.ofByteArray(message))

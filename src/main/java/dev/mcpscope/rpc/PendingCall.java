@@ -99,6 +99,24 @@ public final class PendingCall<X extends Exception> {
     }
   }
 
+  /// Waits for the response until `deadline`, and leaves the call in the table, whatever comes of it:
+  /// who waits like this may do so again, and takes the call out in the end ([#abandon()]). Only in
+  /// the thread that opened the call; unblocked as [#await] is.
+  ///
+  /// @return the response, or null when there is none by then
+  /// @throws X when the table has ended, or the call was failed
+  /// @throws InterruptedException when the caller was interrupted
+  public RpcMessage.Response poll(Deadline deadline) throws X, InterruptedException {
+    while (outcome == null && !deadline.passed()) {
+      if (Thread.interrupted()) {
+        throw new InterruptedException(method + " was interrupted");
+      }
+      LockSupport.parkNanos(this, deadline.remainingNanos());
+    }
+    Object settled = outcome;
+    return settled == null ? null : response(settled);
+  }
+
   @SuppressWarnings("unchecked")
   private RpcMessage.Response response(Object settled) throws X {
     if (settled instanceof RpcMessage.Response response) {

@@ -58,6 +58,16 @@ public final class PendingCalls<X extends Exception> {
     return call;
   }
 
+  /// Returns if calls are accepted.
+  ///
+  /// @throws X when the table has ended
+  public void ensureOpen() throws X {
+    Supplier<X> cause = ended;
+    if (cause != null) {
+      throw cause.get();
+    }
+  }
+
   /// Hands a response to the call it answers; never blocks.
   ///
   /// @return false when no call waits for it: it came late, twice, or was never asked for

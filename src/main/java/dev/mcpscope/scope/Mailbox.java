@@ -94,6 +94,18 @@ public final class Mailbox<M> {
     }
   }
 
+  /// Returns what waits, and forgets it; the mailbox stays open.
+  public List<M> drain() {
+    lock.lock();
+    try {
+      List<M> waiting = List.copyOf(mail);
+      mail.clear();
+      return waiting;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /// Refuses everything from now on and returns what was never taken; any thread. A second call
   /// returns an empty list.
   public List<M> close() {

@@ -81,6 +81,13 @@ public final class Closing {
     this.skippedLines = skippedLines;
   }
 
+  /// Notes what an attempt before this one has left in its report.
+  public void attempted(CloseReport earlier) {
+    processes.addAll(earlier.processes());
+    abandoned.addAll(earlier.abandoned());
+    kept.addAll(earlier.kept());
+  }
+
   /// Notes how many calls were failed.
   public void callsFailed(int count) {
     callsFailed += count;

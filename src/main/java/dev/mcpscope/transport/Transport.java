@@ -3,6 +3,7 @@ package dev.mcpscope.transport;
 import dev.mcpscope.rpc.RpcMessage;
 import dev.mcpscope.scope.Task;
 import java.util.List;
+import java.util.Map;
 
 /// How messages travel between one client and one server: what the owner of a connection needs of
 /// a child process or of an HTTP endpoint, and no more.
@@ -33,7 +34,8 @@ public interface Transport {
   /// callers share: an interrupted caller does not harm the connection, and a server that does not
   /// read holds nobody.
   ///
-  /// A `notifications/cancelled` also ends what the transport itself does for that request.
+  /// A `notifications/cancelled` also ends what the transport itself does for that request; where that
+  /// alone tells the server so, nothing else is sent.
   ///
   /// When the server is gone the message is dropped in silence: the inbox is told why, which fails
   /// every pending call with the cause.
@@ -41,6 +43,20 @@ public interface Transport {
   /// @throws OverloadedException when more than the limit waits to be read by the server; the
   ///     message was not sent
   void send(RpcMessage message) throws OverloadedException;
+
+  /// Hands a request over, as [#send(RpcMessage)] does, with those of its arguments that go beside the
+  /// message where the transport has a place for them: [#mirrorsArguments()].
+  ///
+  /// @param mirrored by their names there
+  default void send(RpcMessage.Request request, Map<String, String> mirrored)
+      throws OverloadedException {
+    send(request);
+  }
+
+  /// Returns whether arguments of tools can go beside the message, as in HTTP headers.
+  default boolean mirrorsArguments() {
+    return false;
+  }
 
   /// Ends the server's side and unblocks every task, inside the close's budget; owner only. What it
   /// did, step by step, and what it could not end, goes into `closing`. Never throws for a server

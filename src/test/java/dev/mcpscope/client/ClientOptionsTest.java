@@ -58,6 +58,7 @@ class ClientOptionsTest {
   void eachChangeKeepsTheRest() {
     var features = ClientFeatures.none().withListener(_ -> {});
     var reconnect = new ReconnectBudget(Duration.ofSeconds(6), Duration.ofSeconds(7), 8);
+    var protocol = new ClientOptions.Protocol(EraChoice.MODERN, Duration.ofSeconds(9), false);
     ClientOptions changed =
         DEFAULTS
             .withFeatures(features)
@@ -67,6 +68,7 @@ class ClientOptionsTest {
             .withLimits(limits(1, 2, 3, 4, 5, 6))
             .withIdentity("a", "b")
             .withReconnect(reconnect)
+            .withProtocol(protocol)
             .withClose(DEFAULTS.close());
     assertThat(changed)
         .isEqualTo(
@@ -80,6 +82,7 @@ class ClientOptionsTest {
                 Duration.ofSeconds(2),
                 DEFAULTS.close(),
                 reconnect,
+                protocol,
                 limits(1, 2, 3, 4, 5, 6),
                 features));
   }

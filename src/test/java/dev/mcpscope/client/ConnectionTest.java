@@ -29,7 +29,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -90,7 +89,7 @@ class ConnectionTest {
       Consumer<Connection> beforeItRuns) {
     var states = new States();
     var connection =
-        new Connection(NAME, "server", server, options, Optional.empty(), callbacks, states);
+        new Connection(NAME, "server", server, options, Connection.Shared.nothing(), callbacks, states);
     beforeItRuns.accept(connection);
     Thread owner = Thread.ofVirtual().name("the owner").start(connection::run);
     return new Running(connection, owner, states);
@@ -983,7 +982,7 @@ class ConnectionTest {
       var states = new States();
       var connection =
           new Connection(
-              NAME, "server", ScriptedServer.with(), DEFAULTS, Optional.empty(), NONE, states);
+              NAME, "server", ScriptedServer.with(), DEFAULTS, Connection.Shared.nothing(), NONE, states);
       Thread.ofVirtual()
           .start(() -> {
             Thread.currentThread().interrupt();

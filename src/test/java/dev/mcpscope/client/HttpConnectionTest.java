@@ -83,7 +83,7 @@ class HttpConnectionTest {
             "t",
             spec,
             options,
-            Optional.empty(),
+            Connection.Shared.nothing(),
             new Connection.Callbacks() {},
             new Connection.Observer() {
               @Override

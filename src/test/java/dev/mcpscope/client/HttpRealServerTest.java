@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -63,7 +62,7 @@ class HttpRealServerTest {
             "t",
             spec,
             options,
-            Optional.empty(),
+            Connection.Shared.nothing(),
             new Connection.Callbacks() {},
             states);
     Thread.ofVirtual().name("owner").start(connection::run);

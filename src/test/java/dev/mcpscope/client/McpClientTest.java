@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -257,7 +256,7 @@ class McpClientTest {
               "t",
               ScriptedServer.with(new Fault.Silent("initialize"), Quirk.TELLS_STDERR),
               ClientOptions.defaults().withConnectTimeout(Duration.ofSeconds(3)),
-              Optional.empty(),
+              Connection.Shared.nothing(),
               new Connection.Callbacks() {},
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

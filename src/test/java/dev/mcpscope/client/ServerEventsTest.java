@@ -95,7 +95,7 @@ class ServerEventsTest {
               "t",
               ScriptedServer.with(tools),
               DEFAULTS,
-              Optional.empty(),
+              Connection.Shared.nothing(),
               new Connection.Callbacks() {},
               new Connection.Observer() {
                 @Override
@@ -250,7 +250,7 @@ class ServerEventsTest {
       assertThat(thrown.code()).isEqualTo(RemoteErrorException.URL_ELICITATION_REQUIRED);
       assertThat(thrown.elicitations())
           .extracting(ElicitationUrl::elicitationId)
-          .containsExactly("a", "c");
+          .containsExactly(Optional.of("a"), Optional.of("c"));
       assertThat(thrown.elicitations().getFirst().url())
           .isEqualTo(URI.create("https://example.org/"));
       assertThat(thrown.elicitations().getFirst().server()).startsWith("stdio server ");
@@ -417,7 +417,7 @@ class ServerEventsTest {
               "t",
               ScriptedServer.with(),
               options,
-              Optional.empty(),
+              Connection.Shared.nothing(),
               new Connection.Callbacks() {},
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

@@ -8,7 +8,6 @@ import dev.mcpscope.ScriptedServer.Fault;
 import dev.mcpscope.transport.CloseReport;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -37,7 +36,7 @@ class ToolsChangedTest {
               "t",
               ScriptedServer.with(faults),
               ClientOptions.defaults(),
-              Optional.empty(),
+              Connection.Shared.nothing(),
               callbacks,
               states);
       Thread.ofVirtual().name("owner").start(connection::run);

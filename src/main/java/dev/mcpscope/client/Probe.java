@@ -1,0 +1,252 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.rpc.RpcError;
+import dev.mcpscope.scope.Deadline;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/// Finds out which era a server speaks, and begins to speak it; one thread. The server is asked
+/// `server/discover`, and what comes of that decides, on each transport in the same way:
+///
+/// | comes back | the server is |
+/// |---|---|
+/// | a result that has `supportedVersions` | modern |
+/// | an error -32020 to -32022 | modern: the request is put right, or the error is the answer |
+/// | HTTP 404 with the error -32601 | modern, and does not know the question |
+/// | any other error, result, or HTTP status; an answer that breaks off or cannot be read | legacy |
+/// | nothing in time | legacy, unless it refuses the handshake, and says yet that it is modern |
+/// | nothing, because the process ends | legacy, and started once more: [Attempt] |
+/// | HTTP 401 or 403; no connection | not known: the connect fails |
+///
+/// A modern server that speaks none of our modern revisions, but one of the others, is spoken to by
+/// handshake: it says so itself.
+///
+/// @param subscribed see [Handshake]
+/// @param phase told what is waited for
+/// @see <a
+///     href="https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning#backward-compatibility-with-initialization-based-versions">
+///     Backward compatibility, revision 2026-07-28</a>
+record Probe(
+    Calls calls,
+    ClientOptions options,
+    Stateless.Modern modern,
+    Set<String> subscribed,
+    Consumer<String> phase) {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
+
+  /// The words for what is waited for.
+  static final String PROBE = "server/discover";
+
+  static final String HANDSHAKE = "initialize";
+
+  /// What the answer says of the server.
+  private sealed interface Verdict {
+    /// It speaks these revisions, newer ones among them.
+    record Modern(JsonObject discovered, List<String> versions) implements Verdict {}
+
+    /// It is modern, and refuses the request.
+    record Refuses(RemoteErrorException why) implements Verdict {}
+
+    /// It is legacy, as far as this goes.
+    ///
+    /// @param cut whether nothing more is known than that the connection has broken off, as a socket
+    ///     does that was idle for too long
+    record Legacy(String why, boolean cut) implements Verdict {}
+
+    /// It has not said anything yet.
+    record Silent() implements Verdict {}
+  }
+
+  /// Begins to speak to the server.
+  ///
+  /// @param memory of what was found out before; it is told what is found out now
+  Era open(ServerSpec spec, EraMemory memory) throws McpException, InterruptedException {
+    return switch (choice(spec)) {
+      case LEGACY -> handshake();
+      case MODERN -> modernOnly();
+      case AUTO -> {
+        Era era = memory.isLegacy(spec) ? remembered() : probed(1);
+        memory.note(spec, era instanceof Handshake);
+        yield era;
+      }
+    };
+  }
+
+  /// HTTP with server-sent events is of the legacy era, and has no other.
+  private EraChoice choice(ServerSpec spec) {
+    boolean sse = spec instanceof ServerSpec.Http(_, _, var kind) && kind == ServerSpec.Http.Kind.SSE;
+    return sse ? EraChoice.LEGACY : options.protocol().era();
+  }
+
+  private Handshake handshake() throws McpException, InterruptedException {
+    phase.accept(HANDSHAKE);
+    return Handshake.open(calls, options, subscribed);
+  }
+
+  private Era modernOnly() throws McpException, InterruptedException {
+    try (var asked = ask(Stateless.REVISIONS.getFirst())) {
+      Verdict verdict = verdict(asked, Deadline.NEVER);
+      return modern(verdict)
+          .orElseThrow(() ->
+              new ProtocolViolationException(
+                  calls.server()
+                      + ": the server does not speak "
+                      + String.join(", ", Stateless.REVISIONS)
+                      + ", and another revision is not wanted"
+                      + (verdict instanceof Verdict.Legacy(var why, _) ? ": " + why : ""),
+                  null));
+    }
+  }
+
+  /// "Re-probing if the cached assumption later fails."
+  private Era remembered() throws McpException, InterruptedException {
+    try {
+      return handshake();
+    } catch (RemoteErrorException | ExchangeFailedException refused) {
+      try (var asked = ask(Stateless.REVISIONS.getFirst())) {
+        Verdict verdict = verdict(asked, Deadline.after(options.probeTime()));
+        return modern(verdict).orElseThrow(() -> refused);
+      }
+    }
+  }
+
+  private Era probed(int attempt) throws McpException, InterruptedException {
+    try (var asked = ask(Stateless.REVISIONS.getFirst())) {
+      Verdict verdict = verdict(asked, Deadline.after(options.probeTime()));
+      Optional<Era> modern = modern(verdict);
+      if (modern.isPresent()) {
+        return modern.get();
+      }
+      if (verdict instanceof Verdict.Legacy(var why, var cut)) {
+        LOG.log(System.Logger.Level.DEBUG, "{0}: no modern server: {1}", calls.server(), why);
+        return cut && attempt == 1 ? probed(2) : handshake();
+      }
+      return handshakeUnlessItWasSlow(asked);
+    }
+  }
+
+  /// A server may be slow to start, and answer what it was asked first when it is asked the second
+  /// time.
+  private Era handshakeUnlessItWasSlow(Calls.Asked asked)
+      throws McpException, InterruptedException {
+    try {
+      return handshake();
+    } catch (RemoteErrorException | ExchangeFailedException refused) {
+      Verdict late = verdict(asked, Deadline.after(options.probeTime()));
+      return modern(late).orElseThrow(() -> refused);
+    }
+  }
+
+  private Calls.Asked ask(String version) throws McpException {
+    phase.accept(PROBE);
+    return calls.ask(PROBE, Stateless.params(JsonObject.EMPTY, options, version), _ -> {});
+  }
+
+  private Verdict verdict(Calls.Asked asked, Deadline deadline)
+      throws McpException, InterruptedException {
+    Optional<JsonObject> answer;
+    try {
+      answer = asked.await(deadline);
+    } catch (RemoteErrorException e) {
+      return switch (e.code()) {
+        case RpcError.HEADER_MISMATCH,
+            RpcError.MISSING_CLIENT_CAPABILITY,
+            RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
+            new Verdict.Refuses(e);
+        default ->
+            e.isNotFound() ? new Verdict.Refuses(e) : new Verdict.Legacy(e.getMessage(), false);
+      };
+    } catch (ExchangeFailedException e) {
+      if (!e.mayHaveRun() && e.status().isEmpty()) {
+        throw e; // there is nobody
+      }
+      return new Verdict.Legacy(e.getMessage(), e.status().isEmpty());
+    } catch (ProtocolViolationException e) {
+      calls.ensureOpen(); // else it is the connection that was lost by it
+      return new Verdict.Legacy(e.getMessage(), false);
+    }
+    if (answer.isEmpty()) {
+      return new Verdict.Silent();
+    }
+    return answer.get().get("supportedVersions") instanceof JsonArray versions
+        ? new Verdict.Modern(answer.get(), texts(versions))
+        : new Verdict.Legacy("its answer to " + PROBE + " names no supportedVersions", false);
+  }
+
+  private static List<String> texts(JsonArray versions) {
+    var texts = new ArrayList<String>();
+    for (JsonValue version : versions) {
+      if (version instanceof JsonString(var text)) {
+        texts.add(text);
+      }
+    }
+    return texts;
+  }
+
+  /// Begins to speak to a modern server; empty if it is none.
+  private Optional<Era> modern(Verdict verdict) throws McpException, InterruptedException {
+    return switch (verdict) {
+      case Verdict.Modern(var discovered, var versions) -> Optional.of(agreed(discovered, versions));
+      case Verdict.Refuses(var why) when why.isNotFound() ->
+          Optional.of(stateless(ServerInfo.assumed(Stateless.REVISIONS.getFirst())));
+      case Verdict.Refuses(var why)
+          when why.code() == RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
+          Optional.of(askedAgain(why));
+      case Verdict.Refuses(var why) -> throw why;
+      case Verdict.Legacy _, Verdict.Silent _ -> Optional.empty();
+    };
+  }
+
+  /// "Use one of the versions in its advertised supported list."
+  private Era askedAgain(RemoteErrorException why) throws McpException, InterruptedException {
+    List<String> supported = Stateless.supported(why);
+    String version = mutual(supported, Stateless.REVISIONS).orElse(null);
+    if (version == null) {
+      return legacyOnly(supported);
+    }
+    try (var asked = ask(version)) {
+      Optional<JsonObject> answer = asked.await(Deadline.NEVER);
+      return agreed(answer.orElseThrow(), List.of(version));
+    }
+  }
+
+  private Era agreed(JsonObject discovered, List<String> versions)
+      throws McpException, InterruptedException {
+    String version = mutual(versions, Stateless.REVISIONS).orElse(null);
+    if (version == null) {
+      return legacyOnly(versions);
+    }
+    return stateless(
+        calls.parse(PROBE, discovered, json -> ServerInfo.discovered(json, version)));
+  }
+
+  private Era legacyOnly(List<String> versions) throws McpException, InterruptedException {
+    boolean mutual = mutual(versions, Handshake.REVISIONS).isPresent();
+    if (mutual && options.protocol().era() != EraChoice.MODERN) {
+      return handshake();
+    }
+    throw new ProtocolViolationException(
+        calls.server()
+            + ": the server speaks protocol version "
+            + Handlers.shown(String.join(", ", versions))
+            + ", this client speaks "
+            + String.join(", ", Stateless.REVISIONS),
+        null);
+  }
+
+  /// Returns the first of ours that is one of theirs too.
+  private static Optional<String> mutual(List<String> theirs, List<String> ours) {
+    return ours.stream().filter(theirs::contains).findFirst();
+  }
+
+  private Era stateless(ServerInfo server) {
+    return Stateless.open(calls, options, modern, server);
+  }
+}

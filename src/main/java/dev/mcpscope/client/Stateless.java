@@ -1,0 +1,310 @@
+package dev.mcpscope.client;
+
+import dev.mcpscope.json.JsonArray;
+import dev.mcpscope.json.JsonNull;
+import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonString;
+import dev.mcpscope.json.JsonValue;
+import dev.mcpscope.rpc.RpcError;
+import dev.mcpscope.scope.Deadline;
+import dev.mcpscope.scope.Task;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// The revision without handshake and session: each request says all that the server has to know, and
+/// the server remembers nothing of the one before. Any thread.
+///
+/// @see <a href="https://modelcontextprotocol.io/specification/2026-07-28/basic">Base protocol, revision
+///     2026-07-28</a>
+final class Stateless implements Era {
+  private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
+
+  /// Newest first: the first one is what we ask for.
+  static final List<String> REVISIONS = List.of("2026-07-28");
+
+  static final String DISCOVER = "server/discover";
+
+  private static final String PREFIX = "io.modelcontextprotocol/";
+  private static final String CALL = "tools/call";
+
+  /// "Servers MUST NOT send InputRequiredResult responses on any other client requests."
+  private static final Set<String> MAY_ASK = Set.of(CALL, "prompts/get", "resources/read");
+
+  /// How often a call may be answered by questions. A server may ask on for ever, and a user may not
+  /// notice.
+  private static final int MOST_ROUNDS = 16;
+
+  private final Calls calls;
+  private final ClientOptions options;
+  private final Handlers handlers;
+  private final Subscriptions subscriptions;
+  private final ResultCache cache;
+
+  private volatile ServerInfo server;
+  private volatile LogLevel logLevel; // null until it is asked for
+  private volatile Map<String, MirroredArguments> mirrored = Map.of(); // by tool
+
+  private Stateless(Calls calls, ClientOptions options, Modern modern, ServerInfo server) {
+    this.calls = calls;
+    this.options = options;
+    this.handlers = modern.handlers();
+    this.subscriptions = modern.subscriptions();
+    this.cache = modern.cache();
+    this.server = server;
+  }
+
+  /// What of its connection this era alone makes use of.
+  ///
+  /// @param handlers answer what a result asks for
+  /// @param subscriptions hear what changes
+  /// @param cache keeps results
+  record Modern(Handlers handlers, Subscriptions subscriptions, ResultCache cache) {}
+
+  /// Begins to speak to a server that has told this of itself, and to listen to it.
+  static Stateless open(Calls calls, ClientOptions options, Modern modern, ServerInfo server) {
+    var era = new Stateless(calls, options, modern, server);
+    modern.subscriptions().begin(server, era::complete);
+    return era;
+  }
+
+  /// Returns the params of a request of this revision: "Every request declares the protocol version it
+  /// is using", and who asks, and what he can do.
+  static JsonObject params(JsonObject params, ClientOptions options, String version) {
+    JsonObject meta = params.get("_meta") instanceof JsonObject given ? given : JsonObject.EMPTY;
+    return params.with(
+        "_meta",
+        meta.with(PREFIX + "protocolVersion", version)
+            .with(PREFIX + "clientInfo", options.identity())
+            .with(PREFIX + "clientCapabilities", options.features().capabilities()));
+  }
+
+  private JsonObject complete(JsonObject params) {
+    JsonObject all = params(params, options, server.protocolVersion());
+    LogLevel level = logLevel;
+    return level == null
+        ? all
+        : all.with(
+            "_meta", ((JsonObject) all.get("_meta")).with(PREFIX + "logLevel", level.word()));
+  }
+
+  @Override
+  public ServerInfo server() {
+    return server;
+  }
+
+  @Override
+  public JsonObject request(String method, JsonObject params, Calls.Terms terms)
+      throws McpException, InterruptedException {
+    Optional<JsonObject> kept = cache.get(method, params);
+    if (kept.isPresent()) {
+      return kept.get();
+    }
+    long asked = cache.now();
+    Deadline end = Deadline.after(terms.maximum());
+    JsonObject result = send(method, params, terms, end);
+    if (isComplete(method, result)) {
+      cache.put(method, params, result, asked);
+      return result;
+    }
+    // "Results produced by retrying a request MUST NOT be cached"
+    for (int round = 1; round <= MOST_ROUNDS; round++) {
+      JsonObject again = again(method, params, result, end);
+      result = send(method, again, terms, end);
+      if (isComplete(method, result)) {
+        return result;
+      }
+    }
+    throw violation(method, "asks for input more than " + MOST_ROUNDS + " times");
+  }
+
+  /// "A resultType of any value unrecognized by the client MUST be considered invalid", and an absent
+  /// one "complete".
+  private boolean isComplete(String method, JsonObject result) throws ProtocolViolationException {
+    JsonValue type = result.get("resultType");
+    if (type == null || type.equals(new JsonString("complete"))) {
+      return true;
+    }
+    if (!type.equals(new JsonString("input_required"))) {
+      throw violation(method, "gives a result of a type that this client does not know");
+    }
+    if (!MAY_ASK.contains(method)) {
+      throw violation(method, "asks for input, which is not for this method to do");
+    }
+    return false;
+  }
+
+  /// Returns the params of the request that takes the place of one whose answer was a question: the
+  /// same, with what is asked for, and the state "exactly" as it came.
+  private JsonObject again(String method, JsonObject params, JsonObject question, Deadline end)
+      throws McpException, InterruptedException {
+    JsonObject again = params;
+    JsonValue state = question.get("requestState");
+    if (state != null && state != JsonNull.INSTANCE) {
+      again = again.with("requestState", state);
+    }
+    Optional<JsonObject> wanted =
+        calls.parse(method, question, json -> json.optionalObject("inputRequests"));
+    if (wanted.isPresent()) {
+      String whatFor = calls.server() + ": " + method;
+      again = again.with("inputResponses", handlers.gather(wanted.get(), whatFor, end));
+    } else if (again == params) {
+      throw violation(method, "asks for input, and does not say for which");
+    }
+    return again;
+  }
+
+  /// Sends one request; once more, if it can be mended.
+  private JsonObject send(String method, JsonObject params, Calls.Terms terms, Deadline end)
+      throws McpException, InterruptedException {
+    try {
+      return once(method, params, terms, end);
+    } catch (RemoteErrorException e) {
+      if (!mended(method, e)) {
+        throw e;
+      }
+    } catch (ExchangeFailedException e) {
+      // "A broken response stream loses the in-flight request; clients MUST re-issue it as a new
+      // request": as far as that does no harm (docs/decisions/0003-a-tool-call-is-never-repeated.md).
+      if (!e.mayHaveRun() || e.status().isEmpty() || !terms.repeatable().getAsBoolean()) {
+        throw e;
+      }
+    }
+    return once(method, params, terms, end);
+  }
+
+  private JsonObject once(String method, JsonObject params, Calls.Terms terms, Deadline end)
+      throws McpException, InterruptedException {
+    Map<String, String> beside = method.equals(CALL) ? mirrored(params) : Map.of();
+    return calls.call(method, complete(params), beside, terms, end);
+  }
+
+  private Map<String, String> mirrored(JsonObject params) {
+    MirroredArguments arguments =
+        params.get("name") instanceof JsonString(var tool) ? mirrored.get(tool) : null;
+    return arguments != null && params.get("arguments") instanceof JsonObject given
+        ? arguments.values(given)
+        : Map.of();
+  }
+
+  /// Whether a request that was refused may be taken now. A server that has refused it has not done it.
+  private boolean mended(String method, RemoteErrorException e)
+      throws McpException, InterruptedException {
+    switch (e.code()) {
+      // "The client SHOULD select a mutually supported version from the supported list and retry the
+      // request": even if it is the one that was asked for.
+      case RpcError.UNSUPPORTED_PROTOCOL_VERSION -> {
+        Optional<String> version =
+            supported(e).stream().filter(REVISIONS::contains).max(String::compareTo);
+        version.ifPresent(spoken -> server = server.withProtocolVersion(spoken));
+        return version.isPresent();
+      }
+      // "The client SHOULD call tools/list to check for changes to the tool's inputSchema, then retry
+      // the original request with the appropriate headers."
+      case RpcError.HEADER_MISMATCH -> {
+        boolean arguments = method.equals(CALL) && calls.mirrorsArguments();
+        if (arguments) {
+          cache.forget(Pages.TOOLS.method());
+          tools(calls.own());
+        }
+        return arguments;
+      }
+      default -> {
+        return false;
+      }
+    }
+  }
+
+  /// The revisions that a server speaks which does not speak the one that it was asked in.
+  static List<String> supported(RemoteErrorException e) {
+    var supported = new ArrayList<String>();
+    if (e.data().orElse(null) instanceof JsonObject data
+        && data.get("supported") instanceof JsonArray versions) {
+      for (JsonValue version : versions) {
+        if (version instanceof JsonString(var text)) {
+          supported.add(text);
+        }
+      }
+    }
+    return supported;
+  }
+
+  private ProtocolViolationException violation(String method, String what) {
+    return new ProtocolViolationException(calls.server() + ": " + method + " " + what, null);
+  }
+
+  /// "A single malformed tool definition does not prevent other valid tools from being used."
+  @Override
+  public List<Tool> tools(Calls.Terms terms) throws McpException, InterruptedException {
+    List<Tool> tools = Pages.TOOLS.read(calls, this, options.limits(), terms);
+    if (!calls.mirrorsArguments()) {
+      return tools;
+    }
+    var usable = new ArrayList<Tool>();
+    var arguments = new LinkedHashMap<String, MirroredArguments>();
+    for (Tool tool : tools) {
+      try {
+        arguments.put(tool.name(), MirroredArguments.of(tool.inputSchema()));
+        usable.add(tool);
+      } catch (MirroredArguments.InvalidException e) {
+        LOG.log(
+            System.Logger.Level.WARNING,
+            "{0}: its tool {1} is left out: {2}",
+            calls.server(),
+            Handlers.shown(tool.name()),
+            e.getMessage());
+      }
+    }
+    mirrored = Map.copyOf(arguments);
+    return List.copyOf(usable);
+  }
+
+  @Override
+  public void subscribe(String uri, Calls.Terms terms) throws McpException, InterruptedException {
+    subscriptions.subscribe(uri, terms);
+  }
+
+  @Override
+  public void unsubscribe(String uri, Calls.Terms terms) throws McpException, InterruptedException {
+    subscriptions.unsubscribe(uri, terms);
+  }
+
+  @Override
+  public void setLogLevel(LogLevel level, Calls.Terms terms) {
+    logLevel = level;
+  }
+
+  @Override
+  public void rootsChanged() {
+    // the server asks for them with each call that needs them
+  }
+
+  @Override
+  public void ping(Calls.Terms terms) throws McpException, InterruptedException {
+    try {
+      send(DISCOVER, JsonObject.EMPTY, terms, Deadline.after(terms.maximum()));
+    } catch (RemoteErrorException e) {
+      if (!e.isNotFound()) { // else it is there, and cannot say more
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public Optional<Task> task() {
+    return Optional.of(subscriptions::run);
+  }
+
+  @Override
+  public void awaitListening(Deadline deadline) throws InterruptedException {
+    subscriptions.awaitListening(deadline);
+  }
+
+  @Override
+  public boolean forget(String method) {
+    return cache.forget(method);
+  }
+}
