@@ -8,6 +8,7 @@ import dev.mcpscope.client.CallOptions;
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.ConnectOptions;
@@ -54,6 +55,10 @@ final class FaultStage implements HostListener, AutoCloseable {
               + "\"2025-11-25\",\"capabilities\":{},"
               + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; "
               + "while read -r _; do :; done");
+
+  /// The script answers one request.
+  private static final ConnectOptions LEGACY =
+      ConnectOptions.of(ClientOptions.defaults().withEra(EraChoice.LEGACY));
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
@@ -154,7 +159,7 @@ final class FaultStage implements HostListener, AutoCloseable {
 
   /// Connects a good one by the same name.
   ConnectionStatus replace() throws Exception {
-    return host.connect(SESSION, NAME, PLAIN, ConnectOptions.of(ClientOptions.defaults()));
+    return host.connect(SESSION, NAME, PLAIN, LEGACY);
   }
 
   /// Has somebody wait for a connect that gets as far as this.
@@ -230,7 +235,7 @@ final class FaultStage implements HostListener, AutoCloseable {
   /// Connects somebody whom nothing of this concerns.
   void connectNeighbour() throws Exception {
     neighbour =
-        host.connect(OTHER_SESSION, NAME, PLAIN, ConnectOptions.of(ClientOptions.defaults()));
+        host.connect(OTHER_SESSION, NAME, PLAIN, LEGACY);
   }
 
   /// Whether the neighbour is as it was; until the host ends.

@@ -56,6 +56,9 @@ public final class ShellServer {
             text=${line#*\\"text\\":\\"} text=${text%%\\"*}
             result='{"content":[{"type":"text","text":"'$text'"}]}' ;;
           *'"method":"ping"'*) result={} ;;
+          *'"method":"server/discover"'*)
+            printf '%s\\n' '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"what?"}}'
+            continue ;;
           *) continue ;;
         esac
         answer='{"jsonrpc":"2.0","id":'$id',"result":'$result'}'

@@ -45,7 +45,6 @@ final class Arrivals implements Inbox {
   private final AtomicBoolean toolsChanged = new AtomicBoolean(); // and the owner has mail of it
 
   private volatile Places places; // set before anything can come
-  private volatile boolean answered; // the server has, once at least
   private volatile boolean listing; // the tools were asked for, so that a change concerns us
 
   Arrivals(
@@ -81,16 +80,10 @@ final class Arrivals implements Inbox {
     toolsChanged.set(false);
   }
 
-  /// Whether the server has answered anything yet.
-  boolean hasAnswer() {
-    return answered;
-  }
-
   @Override
   public void received(RpcMessage message, int bytes) {
     switch (message) {
       case RpcMessage.Response response -> {
-        answered = true;
         if (!places.pending().answer(response)) {
           drop("an answer to no call");
         }

@@ -399,16 +399,15 @@ final class Attempt {
   }
 
   /// Servers of the legacy era may expect `initialize` and nothing else, and end when something else
-  /// comes: "anything else identifies a legacy server". Nobody can tell that from an end for another
-  /// reason, so that a server that ends at once is started twice.
+  /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
+  /// from an end for another reason, so that a server that ends before it has agreed is started twice.
   private boolean mayHaveDiedOfTheProbe(Loss loss) {
     return loss.kind() == Loss.Kind.GONE
         && spec instanceof ServerSpec.Stdio
         && options.protocol().era() == EraChoice.AUTO
         && !remembered
         && earlier.isEmpty()
-        && !handshaken
-        && !arrivals.hasAnswer();
+        && era == null;
   }
 
   private End opening(String phase) {

@@ -446,7 +446,7 @@ class ConnectionTest {
             + "\"capabilities\":{},\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; "
             + "while :; do sleep 312OURS; done";
     try (var _ = NothingLeft.check()) {
-      var quick = closing(200, 200);
+      var quick = closing(200, 200).withEra(EraChoice.LEGACY); // the script answers one request
       try (McpClient client =
           McpClient.open(ServerSpec.stdio("sh", "-c", script.replace("OURS", ours)), quick)) {
         CloseReport report = client.closeAndReport();
@@ -630,7 +630,14 @@ class ConnectionTest {
       CloseReport report = running.stopped();
       assertThat(running.states().names())
           .containsExactly(
-              "start", "initialize", "tools/list", "onConnect", "Connected", "Closing", "Closed");
+              "start",
+              "server/discover",
+              "initialize",
+              "tools/list",
+              "onConnect",
+              "Connected",
+              "Closing",
+              "Closed");
       assertThat(running.states().tellers()).containsExactly(running.owner());
       assertThat(running.connection().state())
           .isInstanceOfSatisfying(

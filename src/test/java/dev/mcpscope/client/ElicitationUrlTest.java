@@ -92,7 +92,7 @@ class ElicitationUrlTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"message", "url", "elicitationId"})
+  @CsvSource({"message", "url"})
   void eachMemberIsNeeded(String member) {
     JsonObject params = params("https://example.org/");
     Stream.of(params.without(member), params.with(member, null), params.with(member, 1))
@@ -100,5 +100,11 @@ class ElicitationUrlTest {
             assertThatThrownBy(() -> ElicitationUrl.parse("s", wrong))
                 .isInstanceOf(JsonException.class)
                 .hasMessageContaining("\"" + member + "\""));
+  }
+
+  @Test
+  void since20260728ItHasNoId() throws Exception {
+    JsonObject params = params("https://example.org/").without("elicitationId");
+    assertThat(ElicitationUrl.parse("s", params).elicitationId()).isEmpty();
   }
 }

@@ -369,7 +369,8 @@ class McpClientFaultTest {
               + ping
               + "'";
       ClientOptions small =
-          limits(JsonLimits.defaults().withMaxBytes(1_000), 10, 10, Integer.MAX_VALUE);
+          limits(JsonLimits.defaults().withMaxBytes(1_000), 10, 10, Integer.MAX_VALUE)
+              .withEra(EraChoice.LEGACY); // the script answers one request
       try (var _ = NothingLeft.check();
           var client = McpClient.open(ServerSpec.stdio("sh", "-c", script), small)) {
         assertThat(failure(ProtocolViolationException.class, () -> callsUntilItFails(client)))
@@ -475,7 +476,8 @@ class McpClientFaultTest {
       try (var _ = NothingLeft.check();
           var client =
               McpClient.open(
-                  ServerSpec.stdio("sh", "-c", first + second), DEFAULTS.withFeatures(features))) {
+                  ServerSpec.stdio("sh", "-c", first + second),
+                  DEFAULTS.withFeatures(features).withEra(EraChoice.LEGACY))) {
         var prompt = new Caller<>(() -> client.getPrompt("x", Map.of()));
         half.await();
         client.ping();

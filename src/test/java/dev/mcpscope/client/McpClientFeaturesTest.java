@@ -532,7 +532,7 @@ class McpClientFeaturesTest {
   private static void assertOnlyTheHandshakeAndAPing(CloseReport report) {
     assertThat(Peer.heard(report))
         .extracting(message -> Peer.word(message, "method"))
-        .containsExactly("initialize", "notifications/initialized", "ping");
+        .containsExactly("server/discover", "initialize", "notifications/initialized", "ping");
   }
 
   /// That revision has completion and no capability for it.

@@ -80,7 +80,7 @@ class McpClientTest {
     try (var _ = NothingLeft.check();
         var client = McpClient.open(ScriptedServer.with())) {
       assertThat(received(client).lines().map(line -> line.replaceAll(".*\"method\":\"|\".*", "")))
-          .startsWith("initialize", "notifications/initialized", "tools/list");
+          .startsWith("server/discover", "initialize", "notifications/initialized", "tools/list");
     }
   }
 

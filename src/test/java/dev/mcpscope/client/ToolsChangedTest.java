@@ -151,7 +151,10 @@ class ToolsChangedTest {
             + "while read -r line; do echo \"$line\" >&2; "
             + "echo '{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}'; done";
     try (var _ = NothingLeft.check();
-        var client = McpClient.open(ServerSpec.stdio("sh", "-c", server))) {
+        var client =
+            McpClient.open(
+                ServerSpec.stdio("sh", "-c", server),
+                ClientOptions.defaults().withEra(EraChoice.LEGACY))) {
       client.ping();
       assertThat(client.tools()).isEmpty();
       assertThat(client.closeAndReport().stderrTail()).doesNotContain("tools/list");

@@ -81,6 +81,7 @@ final class FrontLab implements HostListener {
       while read -r line; do
         id=${line##*'"id":'}; id=${id%%,*}; id=${id%%'}'*}
         case $mode.$line in
+          *'"server/discover"'*) failure 'what?' ;;
           silent.*) ;;
           refuses.*) failure 'not today' ;;
           *'"initialize"'*) answer "\\"result\\":{\\"protocolVersion\\":\\"$version\\",\\

@@ -13,6 +13,7 @@ import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
@@ -128,7 +129,9 @@ class McpHostTest {
               Duration.ofMillis(500),
               Duration.ofSeconds(1),
               Duration.ofSeconds(1));
-      return HostOptions.defaults().withClient(ClientOptions.defaults().withClose(close));
+      // The scripts answer what comes, one by one.
+      return HostOptions.defaults()
+          .withClient(ClientOptions.defaults().withClose(close).withEra(EraChoice.LEGACY));
     }
 
     static ServerSpec.Stdio server(String script) {
