@@ -82,7 +82,8 @@ final class Settings {
   }
 
   private static final Choice ERA =
-      new Choice("--era", List.of("auto", "modern", "legacy"), "which era servers are spoken to in");
+      new Choice(
+          "--era", List.of("auto", "modern", "legacy"), "which era servers are spoken to in");
 
   private static final Choice CACHE =
       new Choice("--cache", List.of("on", "off"), "use results again while servers allow it");

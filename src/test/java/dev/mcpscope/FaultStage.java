@@ -234,8 +234,7 @@ final class FaultStage implements HostListener, AutoCloseable {
 
   /// Connects somebody whom nothing of this concerns.
   void connectNeighbour() throws Exception {
-    neighbour =
-        host.connect(OTHER_SESSION, NAME, PLAIN, LEGACY);
+    neighbour = host.connect(OTHER_SESSION, NAME, PLAIN, LEGACY);
   }
 
   /// Whether the neighbour is as it was; until the host ends.

@@ -25,8 +25,9 @@ import java.util.function.Consumer;
 /// One try to have a connection: what its owner does, with all that it has meanwhile. [#run] opens,
 /// serves and closes, each in one method; [Connection] is what others see of it.
 ///
-/// There is a second one at most. A server of the legacy era may end when it is asked for the modern
-/// one: then everything of it is released, and it is started again, and not asked.
+/// There is a second one at most, for which everything of the first is released. A server of the legacy
+/// era may end when it is asked for the modern one: then it is started again, and not asked. And what is
+/// remembered of a server may be wrong by now: then it is asked.
 final class Attempt {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
 
@@ -85,7 +86,7 @@ final class Attempt {
 
   /// What came of it.
   ///
-  /// @param again whether the server is to be started once more, and not asked for its era
+  /// @param again whether there is to be another attempt
   record Outcome(End end, CloseReport report, boolean again) {}
 
   private final Connection connection;
@@ -96,7 +97,7 @@ final class Attempt {
   private final Causes causes;
   private final Deadline deadline;
   private final Optional<CloseReport> earlier;
-  private final boolean remembered; // the server was found to be legacy before
+  private final Optional<EraMemory.Known> known; // of the server, from before
   private final PendingCalls<McpException> pending = new PendingCalls<>();
   private final Elicitations elicitations = new Elicitations();
   private final Backlog<ServerEvent> events;
@@ -142,7 +143,7 @@ final class Attempt {
     this.causes = new Causes(server);
     this.deadline = deadline;
     this.earlier = earlier;
-    this.remembered = connection.shared().eras().isLegacy(spec);
+    this.known = connection.shared().eras().recall(spec);
     this.events = new Backlog<>(options.limits().events(), ServerEvent.POLICY);
     this.arrivals =
         new Arrivals(
@@ -186,11 +187,9 @@ final class Attempt {
     transport = openTransport();
     calls = new Calls(server, options, transport, pending, elicitations);
     handlers =
-        new Handlers(
-            name, server, transport, options, pending, connection.guests(), elicitations);
+        new Handlers(name, server, transport, options, pending, connection.guests(), elicitations);
     subscriptions =
-        new Subscriptions(
-            name, server, calls, options, connection.resources(), arrivals::tell);
+        new Subscriptions(name, server, calls, options, connection.resources(), arrivals::tell);
     modern =
         new Stateless.Modern(
             handlers, subscriptions, new ResultCache(options.protocol().caching()));
@@ -258,8 +257,16 @@ final class Attempt {
   /// A subtask, because the owner waits for nothing but mail. Its calls are failed when the owner
   /// ends, and so it ends.
   private void handshake() throws McpException, InterruptedException {
-    var probe = new Probe(calls, options, modern, connection.resources(), this::entering);
-    Era spoken = probe.open(spec, connection.shared().eras());
+    var probe =
+        new Probe(
+            spec,
+            calls,
+            options,
+            modern,
+            connection.shared().eras(),
+            connection.resources(),
+            this::entering);
+    Era spoken = probe.open(known);
     connection.mailbox().post(new Mail.Agreed(spoken));
     spoken.awaitListening(Deadline.after(LISTENING));
     entering("tools/list");
@@ -402,12 +409,33 @@ final class Attempt {
   /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
   /// from an end for another reason, so that a server that ends before it has agreed is started twice.
   private boolean mayHaveDiedOfTheProbe(Loss loss) {
-    return loss.kind() == Loss.Kind.GONE
-        && spec instanceof ServerSpec.Stdio
-        && options.protocol().era() == EraChoice.AUTO
-        && !remembered
-        && earlier.isEmpty()
-        && era == null;
+    boolean died =
+        mayBeBegunAgain()
+            && known.isEmpty()
+            && era == null
+            && loss.kind() == Loss.Kind.GONE
+            && spec instanceof ServerSpec.Stdio;
+    if (died) {
+      connection.shared().eras().legacy(spec);
+    }
+    return died;
+  }
+
+  /// "Re-probing if the cached assumption later fails": what the server refuses first is what was not
+  /// looked at.
+  private boolean mayBeOfAnotherEra(McpException failure) {
+    boolean refused =
+        failure instanceof RemoteErrorException
+            || failure instanceof ExchangeFailedException e && e.status().isPresent();
+    boolean wrong = mayBeBegunAgain() && known.isPresent() && refused;
+    if (wrong) {
+      connection.shared().eras().forget(spec);
+    }
+    return wrong;
+  }
+
+  private boolean mayBeBegunAgain() {
+    return earlier.isEmpty() && options.protocol().era() == EraChoice.AUTO;
   }
 
   private End opening(String phase) {
@@ -419,8 +447,8 @@ final class Attempt {
     era = spoken;
     spoken
         .task()
-        .ifPresent(task ->
-            scope.fork("subscriptions", task, t -> new Mail.Ended("subscriptions", t)));
+        .ifPresent(
+            task -> scope.fork("subscriptions", task, t -> new Mail.Ended("subscriptions", t)));
     return null;
   }
 
@@ -451,7 +479,10 @@ final class Attempt {
     return switch (failure) {
       case null -> gone;
       case ConnectionLostException _ when gone != null -> gone;
-      case McpException cause -> End.failed(cause);
+      case McpException cause -> {
+        again = mayBeOfAnotherEra(cause);
+        yield End.failed(cause);
+      }
       default -> failed("the handshake failed: " + failure, failure);
     };
   }

@@ -143,8 +143,7 @@ final class Calls {
             : pending.openOwn(method, target(params));
     RpcMessage.Response response;
     try {
-      JsonObject sending =
-          terms.listener() == null ? params : withProgressToken(params, call.id());
+      JsonObject sending = terms.listener() == null ? params : withProgressToken(params, call.id());
       transport.send(new RpcMessage.Request(RpcId.of(call.id()), method, sending), mirrored);
       response = call.await(terms.timeout(), end, progress -> tell(terms.listener(), progress));
     } catch (OverloadedException e) {
@@ -293,8 +292,7 @@ final class Calls {
   private void tellCancelled(RpcId request, String reason) {
     try {
       notify(
-          "notifications/cancelled",
-          JsonObject.of("requestId", request.value(), "reason", reason));
+          "notifications/cancelled", JsonObject.of("requestId", request.value(), "reason", reason));
     } catch (CallTimeoutException e) {
       LOG.log(System.Logger.Level.DEBUG, "it is not told so: {0}", e.getMessage());
     }

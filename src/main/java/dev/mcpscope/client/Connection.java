@@ -2,7 +2,6 @@ package dev.mcpscope.client;
 
 import dev.mcpscope.http.HttpPool;
 import dev.mcpscope.scope.Deadline;
-import dev.mcpscope.scope.Guest;
 import dev.mcpscope.scope.Guests;
 import dev.mcpscope.scope.Mailbox;
 import dev.mcpscope.transport.CloseReport;
@@ -165,8 +164,11 @@ public final class Connection {
         return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report(), false);
       }
     }
-    LOG.log(System.Logger.Level.DEBUG, "{0} is started again, and not asked for its era", server);
-    shared.eras().note(spec, true);
+    LOG.log(
+        System.Logger.Level.DEBUG,
+        "{0}: once more, as {1}",
+        server,
+        first.end().cause().getMessage());
     return new Attempt(this, connected, Optional.of(first.report())).run();
   }
 

@@ -196,8 +196,12 @@ final class Handlers {
   private JsonValue result(Asked asked, String whatFor, Deadline end)
       throws McpException, InterruptedException {
     String what =
-        whatFor + " asks for input " + shown(asked.request.id().toString()) + " ("
-            + asked.request.method() + "), ";
+        whatFor
+            + " asks for input "
+            + shown(asked.request.id().toString())
+            + " ("
+            + asked.request.method()
+            + "), ";
     try {
       return switch (asked.answer.get(end.remainingNanos(), TimeUnit.NANOSECONDS).orElse(null)) {
         case RpcMessage.Result(_, var result) -> result;

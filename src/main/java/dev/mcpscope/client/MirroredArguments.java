@@ -103,7 +103,11 @@ record MirroredArguments(List<Argument> all) {
           count +=
               switch (member.getKey()) {
                 case "default", "const", "enum", "examples", ANNOTATION -> 0;
-                case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas" ->
+                case "properties",
+                    "patternProperties",
+                    "$defs",
+                    "definitions",
+                    "dependentSchemas" ->
                     member.getValue() instanceof JsonObject named
                         ? named.members().values().stream()
                             .mapToInt(MirroredArguments::annotations)

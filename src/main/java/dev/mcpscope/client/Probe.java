@@ -22,21 +22,24 @@ import java.util.function.Consumer;
 /// | HTTP 404 with the error -32601 | modern, and does not know the question |
 /// | any other error, result, or HTTP status; an answer that breaks off or cannot be read | legacy |
 /// | nothing in time | legacy, unless it refuses the handshake, and says yet that it is modern |
-/// | nothing, because the process ends | legacy, and started once more: [Attempt] |
+/// | nothing, because the process ends | legacy, and started once more ([Attempt]) |
 /// | HTTP 401 or 403; no connection | not known: the connect fails |
 ///
 /// A modern server that speaks none of our modern revisions, but one of the others, is spoken to by
 /// handshake: it says so itself.
 ///
+/// @param memory is told what is found out
 /// @param subscribed see [Handshake]
 /// @param phase told what is waited for
 /// @see <a
 ///     href="https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning#backward-compatibility-with-initialization-based-versions">
 ///     Backward compatibility, revision 2026-07-28</a>
 record Probe(
+    ServerSpec spec,
     Calls calls,
     ClientOptions options,
     Stateless.Modern modern,
+    EraMemory memory,
     Set<String> subscribed,
     Consumer<String> phase) {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
@@ -48,8 +51,8 @@ record Probe(
 
   /// What the answer says of the server.
   private sealed interface Verdict {
-    /// It speaks these revisions, newer ones among them.
-    record Modern(JsonObject discovered, List<String> versions) implements Verdict {}
+    /// It tells of itself.
+    record Modern(JsonObject discovered) implements Verdict {}
 
     /// It is modern, and refuses the request.
     record Refuses(RemoteErrorException why) implements Verdict {}
@@ -66,22 +69,35 @@ record Probe(
 
   /// Begins to speak to the server.
   ///
-  /// @param memory of what was found out before; it is told what is found out now
-  Era open(ServerSpec spec, EraMemory memory) throws McpException, InterruptedException {
-    return switch (choice(spec)) {
+  /// @param known what was found out before, and is not looked at again: if it is wrong by now, the
+  ///     first request that is made is refused
+  Era open(Optional<EraMemory.Known> known) throws McpException, InterruptedException {
+    return switch (choice()) {
       case LEGACY -> handshake();
       case MODERN -> modernOnly();
-      case AUTO -> {
-        Era era = memory.isLegacy(spec) ? remembered() : probed(1);
-        memory.note(spec, era instanceof Handshake);
-        yield era;
-      }
+      case AUTO ->
+          switch (known.orElse(null)) {
+            case EraMemory.Known.Legacy _ -> handshake();
+            case EraMemory.Known.Modern(var discovered) -> agreed(discovered);
+            case null -> noted(probed(1));
+          };
     };
   }
 
+  private Era noted(Era era) {
+    switch (era) {
+      case Handshake _ -> memory.legacy(spec);
+      case Stateless _ when options.protocol().caching() ->
+          memory.modern(spec, era.server().json());
+      case Stateless _ -> {}
+    }
+    return era;
+  }
+
   /// HTTP with server-sent events is of the legacy era, and has no other.
-  private EraChoice choice(ServerSpec spec) {
-    boolean sse = spec instanceof ServerSpec.Http(_, _, var kind) && kind == ServerSpec.Http.Kind.SSE;
+  private EraChoice choice() {
+    boolean sse =
+        spec instanceof ServerSpec.Http(_, _, var kind) && kind == ServerSpec.Http.Kind.SSE;
     return sse ? EraChoice.LEGACY : options.protocol().era();
   }
 
@@ -102,18 +118,6 @@ record Probe(
                       + ", and another revision is not wanted"
                       + (verdict instanceof Verdict.Legacy(var why, _) ? ": " + why : ""),
                   null));
-    }
-  }
-
-  /// "Re-probing if the cached assumption later fails."
-  private Era remembered() throws McpException, InterruptedException {
-    try {
-      return handshake();
-    } catch (RemoteErrorException | ExchangeFailedException refused) {
-      try (var asked = ask(Stateless.REVISIONS.getFirst())) {
-        Verdict verdict = verdict(asked, Deadline.after(options.probeTime()));
-        return modern(verdict).orElseThrow(() -> refused);
-      }
     }
   }
 
@@ -175,14 +179,14 @@ record Probe(
     if (answer.isEmpty()) {
       return new Verdict.Silent();
     }
-    return answer.get().get("supportedVersions") instanceof JsonArray versions
-        ? new Verdict.Modern(answer.get(), texts(versions))
+    return answer.get().get("supportedVersions") instanceof JsonArray
+        ? new Verdict.Modern(answer.get())
         : new Verdict.Legacy("its answer to " + PROBE + " names no supportedVersions", false);
   }
 
-  private static List<String> texts(JsonArray versions) {
+  private static List<String> texts(JsonValue versions) {
     var texts = new ArrayList<String>();
-    for (JsonValue version : versions) {
+    for (JsonValue version : versions instanceof JsonArray all ? all : JsonArray.EMPTY) {
       if (version instanceof JsonString(var text)) {
         texts.add(text);
       }
@@ -193,11 +197,10 @@ record Probe(
   /// Begins to speak to a modern server; empty if it is none.
   private Optional<Era> modern(Verdict verdict) throws McpException, InterruptedException {
     return switch (verdict) {
-      case Verdict.Modern(var discovered, var versions) -> Optional.of(agreed(discovered, versions));
+      case Verdict.Modern(var discovered) -> Optional.of(agreed(discovered));
       case Verdict.Refuses(var why) when why.isNotFound() ->
           Optional.of(stateless(ServerInfo.assumed(Stateless.REVISIONS.getFirst())));
-      case Verdict.Refuses(var why)
-          when why.code() == RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
+      case Verdict.Refuses(var why) when why.code() == RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
           Optional.of(askedAgain(why));
       case Verdict.Refuses(var why) -> throw why;
       case Verdict.Legacy _, Verdict.Silent _ -> Optional.empty();
@@ -213,18 +216,17 @@ record Probe(
     }
     try (var asked = ask(version)) {
       Optional<JsonObject> answer = asked.await(Deadline.NEVER);
-      return agreed(answer.orElseThrow(), List.of(version));
+      return agreed(answer.orElseThrow());
     }
   }
 
-  private Era agreed(JsonObject discovered, List<String> versions)
-      throws McpException, InterruptedException {
+  private Era agreed(JsonObject discovered) throws McpException, InterruptedException {
+    List<String> versions = texts(discovered.get("supportedVersions"));
     String version = mutual(versions, Stateless.REVISIONS).orElse(null);
     if (version == null) {
       return legacyOnly(versions);
     }
-    return stateless(
-        calls.parse(PROBE, discovered, json -> ServerInfo.discovered(json, version)));
+    return stateless(calls.parse(PROBE, discovered, json -> ServerInfo.discovered(json, version)));
   }
 
   private Era legacyOnly(List<String> versions) throws McpException, InterruptedException {

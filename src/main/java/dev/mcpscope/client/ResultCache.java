@@ -15,7 +15,8 @@ import java.util.function.Predicate;
 
 /// Results that may be used again: for as long as the server has said (`ttlMs`), and until it tells that
 /// they have changed. Each connection has one of its own, and sends the same authorization with each
-/// request, so that nothing `private` can get to anybody else, and `cacheScope` need not be asked.
+/// request, so that nothing `private` can get to anybody else, and `cacheScope` need not be asked. What a
+/// server says of itself is kept by [EraMemory].
 ///
 /// Any thread; bounded in number and size, the ones that were not used for longest go first.
 ///
@@ -29,13 +30,7 @@ final class ResultCache {
   private static final String READ = "resources/read";
 
   private static final Set<String> CACHEABLE =
-      Set.of(
-          Stateless.DISCOVER,
-          "tools/list",
-          "prompts/list",
-          "resources/list",
-          "resources/templates/list",
-          READ);
+      Set.of("tools/list", "prompts/list", "resources/list", "resources/templates/list", READ);
 
   private record Key(String method, JsonObject params) {}
 
@@ -96,7 +91,7 @@ final class ResultCache {
 
   /// "If ttlMs is absent, clients SHOULD assume a default of 0"; "if ttlMs is negative, clients SHOULD
   /// ignore it and treat it as 0".
-  private static Duration fresh(JsonObject result) {
+  static Duration fresh(JsonObject result) {
     return result.get("ttlMs") instanceof JsonNumber number && number.asLong().isPresent()
         ? Duration.ofMillis(Math.max(0, number.asLong().getAsLong()))
         : Duration.ZERO;
@@ -138,8 +133,7 @@ final class ResultCache {
                 && (read.startsWith(uri) || uri.startsWith(read))); // one may lie in the other
   }
 
-  private boolean removeIf(
-      Iterator<Map.Entry<Key, Kept>> all, Predicate<Key> wanted) {
+  private boolean removeIf(Iterator<Map.Entry<Key, Kept>> all, Predicate<Key> wanted) {
     boolean any = false;
     while (all.hasNext()) {
       var one = all.next();

@@ -37,7 +37,8 @@ public record ServerInfo(
   /// @param protocolVersion which of its revisions is spoken
   static ServerInfo discovered(JsonObject result, String protocolVersion) throws JsonException {
     JsonObject meta = result.optionalObject("_meta").orElse(JsonObject.EMPTY);
-    JsonObject server = meta.optionalObject("io.modelcontextprotocol/serverInfo").orElse(JsonObject.EMPTY);
+    JsonObject server =
+        meta.optionalObject("io.modelcontextprotocol/serverInfo").orElse(JsonObject.EMPTY);
     return new ServerInfo(
         server.optionalString("name").orElse(""),
         server.optionalString("version").orElse(""),
@@ -53,7 +54,8 @@ public record ServerInfo(
     JsonObject any = JsonObject.EMPTY;
     JsonObject capabilities =
         JsonObject.of("tools", any, "resources", any, "prompts", any, "completions", any);
-    return new ServerInfo("", "", protocolVersion, capabilities, Optional.empty(), JsonObject.EMPTY);
+    return new ServerInfo(
+        "", "", protocolVersion, capabilities, Optional.empty(), JsonObject.EMPTY);
   }
 
   /// Returns the same of a server that is spoken to in this revision.

@@ -168,7 +168,8 @@ final class Stateless implements Era {
       }
     } catch (ExchangeFailedException e) {
       // "A broken response stream loses the in-flight request; clients MUST re-issue it as a new
-      // request": as far as that does no harm (docs/decisions/0003-a-tool-call-is-never-repeated.md).
+      // request": as far as that does no harm
+      // (docs/decisions/0003-a-tool-call-is-never-repeated.md).
       if (!e.mayHaveRun() || e.status().isEmpty() || !terms.repeatable().getAsBoolean()) {
         throw e;
       }
@@ -194,7 +195,8 @@ final class Stateless implements Era {
   private boolean mended(String method, RemoteErrorException e)
       throws McpException, InterruptedException {
     switch (e.code()) {
-      // "The client SHOULD select a mutually supported version from the supported list and retry the
+      // "The client SHOULD select a mutually supported version from the supported list and retry
+      // the
       // request": even if it is the one that was asked for.
       case RpcError.UNSUPPORTED_PROTOCOL_VERSION -> {
         Optional<String> version =
@@ -202,7 +204,8 @@ final class Stateless implements Era {
         version.ifPresent(spoken -> server = server.withProtocolVersion(spoken));
         return version.isPresent();
       }
-      // "The client SHOULD call tools/list to check for changes to the tool's inputSchema, then retry
+      // "The client SHOULD call tools/list to check for changes to the tool's inputSchema, then
+      // retry
       // the original request with the appropriate headers."
       case RpcError.HEADER_MISMATCH -> {
         boolean arguments = method.equals(CALL) && calls.mirrorsArguments();

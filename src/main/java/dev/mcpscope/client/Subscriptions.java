@@ -12,7 +12,6 @@ import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.transport.CallFailure;
 import dev.mcpscope.transport.ReconnectBudget;
 import dev.mcpscope.transport.Reconnects;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -77,7 +76,8 @@ final class Subscriptions {
   private final Reconnects reconnects;
   private Listen current; // that is acknowledged
   private Listen next; // that is not yet
-  private Deadline due = Deadline.NEVER; // of what comes next: an acknowledgement, or another attempt
+  private Deadline due =
+      Deadline.NEVER; // of what comes next: an acknowledgement, or another attempt
   private boolean missed; // something may have changed that nobody has heard
   private boolean refused; // for good
 
@@ -183,7 +183,11 @@ final class Subscriptions {
       }
     } catch (TimeoutException e) {
       throw new CallTimeoutException(
-          server + ": " + LISTEN + " was not acknowledged within " + terms.timeout().toMillis()
+          server
+              + ": "
+              + LISTEN
+              + " was not acknowledged within "
+              + terms.timeout().toMillis()
               + " ms");
     }
   }

@@ -155,8 +155,7 @@ final class Exchange {
     Optional<RpcMessage.Failure> told = told(response);
     if (unauthorized) {
       List<String> challenges = response.headers().allValues("WWW-Authenticate");
-      var refusal =
-          CallFailure.unauthorized(refused(response, told, session), status, challenges);
+      var refusal = CallFailure.unauthorized(refused(response, told, session), status, challenges);
       transport.unauthorized(refusal);
       fail(refusal);
       return false;
@@ -262,7 +261,8 @@ final class Exchange {
         && method.equals(HttpTransport.CANCELLED);
   }
 
-  private String refused(HttpResponse<?> response, Optional<RpcMessage.Failure> told, HttpSession session) {
+  private String refused(
+      HttpResponse<?> response, Optional<RpcMessage.Failure> told, HttpSession session) {
     var text = new StringBuilder("the server answered HTTP ").append(response.statusCode());
     told.map(failure -> failure.error().message())
         .ifPresent(why -> text.append(": ").append(transport.target().shown(why, session)));
@@ -382,10 +382,10 @@ final class Exchange {
                 if (transport.takenEvents().take(session, event, continued)) {
                   reconnects.delivered();
                   Messages.decode(
-                    event,
-                    transport.limits().message(),
-                    (message, bytes) ->
-                        received(isStateless() ? attributed(message) : message, bytes));
+                      event,
+                      transport.limits().message(),
+                      (message, bytes) ->
+                          received(isStateless() ? attributed(message) : message, bytes));
                 }
               });
       reconnects.opened();

@@ -36,8 +36,7 @@ final class LegacyStream {
       int status = response.statusCode();
       if (status == 401 || status == 403) {
         List<String> challenges = response.headers().allValues("WWW-Authenticate");
-        over(
-            CallFailure.unauthorized("the server answered HTTP " + status, status, challenges));
+        over(CallFailure.unauthorized("the server answered HTTP " + status, status, challenges));
       } else if (status != 200 || !Messages.isEvents(Messages.type(response))) {
         String what = "the server answered HTTP " + status + " instead of an event stream";
         over(new CallFailure(CallFailure.Kind.REFUSED, what, status));

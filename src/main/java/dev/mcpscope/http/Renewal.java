@@ -68,9 +68,7 @@ final class Renewal {
       throw new IOException("it does not answer initialize as it did");
     }
     var initialized = new RpcMessage.Notification(HttpTransport.INITIALIZED, JsonObject.EMPTY);
-    transport
-        .exchange(initialized, RpcCodec.encode(initialized), NOBODY)
-        .run(transport.session());
+    transport.exchange(initialized, RpcCodec.encode(initialized), NOBODY).run(transport.session());
     if (logLevel != null) {
       again(logLevel);
     }

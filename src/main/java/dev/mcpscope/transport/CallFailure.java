@@ -59,8 +59,7 @@ public record CallFailure(
 
   /// A refusal for lack of authorization.
   public static CallFailure unauthorized(String message, int status, List<String> challenges) {
-    return new CallFailure(
-        Kind.UNAUTHORIZED, message, status, challenges, Optional.empty(), null);
+    return new CallFailure(Kind.UNAUTHORIZED, message, status, challenges, Optional.empty(), null);
   }
 
   /// A refusal in the words of the protocol.

@@ -89,7 +89,8 @@ class ConnectionTest {
       Consumer<Connection> beforeItRuns) {
     var states = new States();
     var connection =
-        new Connection(NAME, "server", server, options, Connection.Shared.nothing(), callbacks, states);
+        new Connection(
+            NAME, "server", server, options, Connection.Shared.nothing(), callbacks, states);
     beforeItRuns.accept(connection);
     Thread owner = Thread.ofVirtual().name("the owner").start(connection::run);
     return new Running(connection, owner, states);
@@ -989,7 +990,13 @@ class ConnectionTest {
       var states = new States();
       var connection =
           new Connection(
-              NAME, "server", ScriptedServer.with(), DEFAULTS, Connection.Shared.nothing(), NONE, states);
+              NAME,
+              "server",
+              ScriptedServer.with(),
+              DEFAULTS,
+              Connection.Shared.nothing(),
+              NONE,
+              states);
       Thread.ofVirtual()
           .start(() -> {
             Thread.currentThread().interrupt();
