@@ -33,8 +33,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CommandLineTest {
 
+  /// Does not know `server/discover`, but `initialize`.
   private static final String READY =
-      "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocolVersion\":"
+      "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32601,\"message\":\"\"}}'; "
+          + "read -r _; echo '{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"protocolVersion\":"
           + "\"2025-11-25\",\"capabilities\":{},"
           + "\"serverInfo\":{\"name\":\"sh\",\"version\":\"1\"}}}'; ";
 

@@ -191,7 +191,8 @@ class FrontEventsTest {
         JsonObject report = lab.disconnect("x").json().object("report");
         JsonObject row = connected.without("tools");
         JsonObject bare = row.without("status").without("protocolVersion").without("serverInfo");
-        for (String phase : List.of("start", "initialize", "tools/list", "onConnect")) {
+        for (String phase :
+            List.of("start", "server/discover", "initialize", "tools/list", "onConnect")) {
           assertThat(events.next())
               .isEqualTo(
                   new Event("state", bare.with("status", "connecting").with("phase", phase)));
