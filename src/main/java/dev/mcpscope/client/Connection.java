@@ -24,7 +24,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class Connection {
   private static final System.Logger LOG = System.getLogger("dev.mcpscope.client");
 
-  /// User code that a connection calls, in a [Guest]: outside the scope, with a deadline.
+  /// User code that a connection calls, in a [dev.mcpscope.scope.Guest]: outside the scope, with a deadline.
   public interface Callbacks {
     /// Called before the connection is published as connected, within the time to connect; what it
     /// throws fails the connect.
