@@ -57,11 +57,23 @@ public sealed interface HttpFault {
     }
   }
 
-  /// Gives its sessions this id, as it is; "" for a server without sessions.
+  /// Gives its sessions this id, as it is; "" for a server without sessions. To an answer of the modern
+  /// era, which has no sessions, it is given all the same.
   record SessionId(String id) implements HttpFault {}
 
-  /// Claims this version of the protocol.
+  /// Claims this version of the protocol: in the modern era, to support this one and no other.
   record Speaks(String version) implements HttpFault {}
+
+  /// Speaks these eras, and not only the legacy one.
+  record Serves(Eras eras) implements HttpFault {}
+
+  /// Acknowledges each subscription by this filter, a JSON object, whatever it was asked for. One that
+  /// is never acknowledged is an [Act.Sse] that is left `OPEN`.
+  record Acknowledges(String filter) implements HttpFault {}
+
+  /// Ends each subscription by its result when it has acknowledged it. What ends it there without one
+  /// is [Act.Stops].
+  record HangsUp() implements HttpFault {}
 
   /// Declares these capabilities, a JSON object, instead of its own.
   record Declares(String capabilities) implements HttpFault {}
@@ -99,6 +111,10 @@ public sealed interface HttpFault {
         this(code, Map.of("Content-Type", type), body);
       }
     }
+
+    /// Answers by this status and this message, of which it is told what stands beside the id,
+    /// `{"result":…}` or `{"error":…}`.
+    record Answer(int code, String message) implements Act {}
 
     /// Says nothing; `OPEN` is a request that is never answered, not even by headers.
     record NoAnswer(End end) implements Act {}

@@ -7,6 +7,8 @@ import dev.mcpscope.HttpFault.End;
 import dev.mcpscope.HttpWire.Request;
 import dev.mcpscope.ScriptedHttpServer.Connection;
 import dev.mcpscope.ScriptedSession.Log;
+import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
@@ -27,12 +29,32 @@ final class HttpReply {
 
   // Guarded by the server's lock.
   boolean isStream;
+  Optional<Listen> listen = Optional.empty();
   Optional<End> asked = Optional.empty(); // how the test wants its stream to end
 
   // Of the answering thread.
   Optional<String> gate = Optional.empty(); // what its body waits for
   String prologue = ""; // what its stream begins with
   boolean closesAfter; // the connection, without having said so
+
+  /// A subscription that is answered here. Under the server's lock.
+  record Listen(ScriptedSubscription subscription, Log log) {
+    void tell(String json) {
+      try {
+        JsonObject message = (JsonObject) ScriptedSession.read(json);
+        subscription.told(message).ifPresent(told -> log.add(told.toString()));
+      } catch (JsonException e) {
+        throw new IllegalArgumentException(json, e);
+      }
+    }
+
+    /// Ends it well.
+    void end() {
+      JsonObject answer = ScriptedSession.message("result", subscription.result());
+      log.add(answer.with("id", subscription.id()).toString());
+      log.complete = true;
+    }
+  }
 
   HttpReply(ScriptedHttpServer server, Connection connection, Request request) {
     this.server = server;

@@ -8,7 +8,9 @@ import dev.mcpscope.HttpWire.Request;
 import dev.mcpscope.ScriptedSession.Call;
 import dev.mcpscope.ScriptedSession.Log;
 import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonValue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -30,6 +32,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /// An MCP server over HTTP that behaves, but for the faults it is told: in this JVM, on real
 /// sockets.
@@ -44,25 +47,27 @@ import java.util.function.Supplier;
 ///
 /// A [HttpFault] is data. What a good server says is in [ScriptedSession], how an answer is told, and
 /// mistold, in [HttpReply], how bytes go over a connection in [HttpWire]. It speaks streamable HTTP
-/// of 2025-03-26 to 2025-11-25, and HTTP+SSE instead by [HttpFault.Legacy].
+/// of 2025-03-26 to 2025-11-25, HTTP+SSE instead by [HttpFault.Legacy], and 2026-07-28, instead or as
+/// well, by [HttpFault.Serves].
 ///
 /// Its tools: `echo {text}`; `never`, which is not answered; `progress {count}`, which reports so
 /// often if it was asked to; `ask {message, on}`, which sends this request, on the stream of GET if
 /// `on` is `stream`, else on its own, and is answered by what the client answers to it; `say
-/// {messages}`, which sends these before its answer.
+/// {messages}`, which sends these before its answer. In the modern era `ask` answers that it wants to
+/// know something, and is answered when it is called again.
 ///
 /// A thread per connection always reads, so that a client that goes is seen at once, whatever is
 /// being answered; another thread answers. One lock guards all state. Any thread may call.
 public final class ScriptedHttpServer implements AutoCloseable {
-  static final List<String> REVISIONS =
-      List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
-
   private static final String PATH = "/mcp";
+  private static final String JSON = "application/json";
   private static final String STREAM = "text/event-stream";
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private final List<HttpFault> faults;
   private final Optional<HttpFault.Legacy> legacy;
+  private final Eras eras;
+  private final List<String> modernRevisions;
   final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
@@ -72,6 +77,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
   private final List<String> violations = new ArrayList<>();
   private final Map<String, ScriptedSession> sessions = new LinkedHashMap<>();
   private final Set<String> deleted = new HashSet<>(); // ids of sessions
+  private final ScriptedSession sessionless = new ScriptedSession(""); // of the modern era
   private final Set<Connection> connections = new LinkedHashSet<>();
   final Set<HttpReply> exchanges = new LinkedHashSet<>();
   final Set<String> released = new HashSet<>();
@@ -96,6 +102,9 @@ public final class ScriptedHttpServer implements AutoCloseable {
     this.faults = List.of(faults);
     met = new int[faults.length];
     legacy = first(HttpFault.Legacy.class);
+    eras = first(HttpFault.Serves.class).map(HttpFault.Serves::eras).orElse(Eras.LEGACY);
+    modernRevisions =
+        first(HttpFault.Speaks.class).map(told -> List.of(told.version())).orElse(eras.revisions);
   }
 
   /// Starts a server with these faults, and otherwise a good one, on a free port.
@@ -197,15 +206,40 @@ public final class ScriptedHttpServer implements AutoCloseable {
     await(count + " sessions", atMost, () -> when(sessions.size() == count));
   }
 
+  /// Waits until a subscription is open whose filter, as it was acknowledged, is as wanted.
+  public JsonObject awaitSubscription(Predicate<JsonObject> wanted) {
+    return await(
+        "such a subscription",
+        PATIENCE,
+        () -> listens().map(listen -> listen.subscription().filter()).filter(wanted).findFirst());
+  }
+
+  /// Returns the filters of all subscriptions that are open, as they were acknowledged.
+  public List<JsonObject> subscriptions() {
+    return locked(() -> listens().map(listen -> listen.subscription().filter()).toList());
+  }
+
   /// Sends a message on the stream of GET of each session. What no stream is open for is sent on the
-  /// next one.
+  /// next one. In the modern era: tells it to each subscription that wants it, with the id of that,
+  /// unless it names one itself.
   public void push(String json) {
     change(() -> {
-      if (sessions.isEmpty()) {
-        throw new IllegalStateException("there is no session");
+      if (sessions.isEmpty() && listens().findAny().isEmpty()) {
+        throw new IllegalStateException("there is no session, and no subscription");
       }
       sessions.values().forEach(session -> session.log.add(json));
+      listens().forEach(listen -> listen.tell(json));
     });
+  }
+
+  private Stream<HttpReply.Listen> listens() {
+    return exchanges.stream().flatMap(reply -> reply.listen.stream());
+  }
+
+  /// Ends all subscriptions well, each by its result. What ends them otherwise is
+  /// [#endStreams].
+  public void endSubscriptions() {
+    change(() -> listens().forEach(HttpReply.Listen::end));
   }
 
   /// Lets go on what this gate has held, or will hold.
@@ -408,7 +442,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     try {
       letThoseGoWhoDeletedTheirSession(reply); // in one with the check: no DELETE comes between
       refusal = check(request);
-      session = sessions.get(sessionId(request));
+      session = isModern(request) ? sessionless : sessions.get(sessionId(request));
     } finally {
       lock.unlock();
     }
@@ -418,6 +452,8 @@ public final class ScriptedHttpServer implements AutoCloseable {
       case null, default -> {}
     }
     switch (act.orElse(null)) {
+      case Act.Answer(int code, String message) ->
+          say(reply, code, (JsonObject) ScriptedSession.read(message), request.id());
       case Act.NoAnswer(End end) -> reply.finish(end, new byte[0]);
       case Act.Status(int code, var headers, String body) -> reply.plain(code, headers, body);
       case Act.Raw(String latin1, End end) -> reply.finish(end, latin1.getBytes(ISO_8859_1));
@@ -427,13 +463,8 @@ public final class ScriptedHttpServer implements AutoCloseable {
           reply.repeat(type, start, "x", millis);
       case null, default -> {
         if (refusal.isPresent()) {
-          String error = refusal.get().message();
-          var body =
-              ScriptedSession.message("error", JsonObject.of("code", -32000, "message", error));
-          reply.plain(
-              refusal.get().status(),
-              Map.of("Content-Type", "application/json"),
-              body.with("id", null).toString());
+          JsonObject error = JsonObject.of("error", refusal.get().error());
+          say(reply, refusal.get().status(), error, refusal.get().id());
         } else if (get) {
           get(reply, session, act);
         } else if (request.method().equals("DELETE")) {
@@ -475,12 +506,28 @@ public final class ScriptedHttpServer implements AutoCloseable {
     }
   }
 
+  private static void say(HttpReply reply, int status, JsonObject message, JsonValue id)
+      throws IOException {
+    JsonObject whole = JsonObject.of("jsonrpc", "2.0");
+    for (var member : message.members().entrySet()) {
+      whole = whole.with(member.getKey(), member.getValue());
+    }
+    reply.plain(status, Map.of("Content-Type", JSON), whole.with("id", id).toString());
+  }
+
   /// Why a good server does not serve a request.
-  private record Refusal(int status, String message) {}
+  ///
+  /// @param id of the message that says so
+  private record Refusal(int status, JsonObject error, JsonValue id) {
+    Refusal(int status, String text) {
+      this(status, JsonObject.of("code", -32000, "message", text), JsonNull.INSTANCE);
+    }
+  }
 
   private Optional<Refusal> check(Request request) {
     boolean post = request.method().equals("POST");
-    if (!Set.of("GET", "POST", "DELETE").contains(request.method())) {
+    if (!(eras == Eras.MODERN ? Set.of("POST") : Set.of("GET", "POST", "DELETE"))
+        .contains(request.method())) {
       return refusal(405, "no such method", request);
     }
     if (!(legacy.isPresent() && post) && !isAtItsPath(request)) {
@@ -489,7 +536,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
     if (post && !(request.message() instanceof JsonObject)) {
       return refusal(400, "no JSON-RPC message", request);
     }
-    if (post && !request.header("Content-Type").orElse("").startsWith("application/json")) {
+    if (post && !request.header("Content-Type").orElse("").startsWith(JSON)) {
       return refusal(415, "wrong Content-Type", request);
     }
     if (legacy.isPresent() && request.method().equals("DELETE")) {
@@ -501,11 +548,39 @@ public final class ScriptedHttpServer implements AutoCloseable {
           : Optional.empty();
     }
     String accept = request.header("Accept").orElse("");
-    if (post && !accept.contains("application/json")
+    if (post && !accept.contains(JSON)
         || !request.method().equals("DELETE") && !accept.contains(STREAM)) {
       return refusal(406, "wrong Accept", request);
     }
+    if (isModern(request)) {
+      return checkModern(request);
+    }
     return request.is("initialize") ? checkInitialize(request) : checkSession(request);
+  }
+
+  private boolean isModern(Request request) {
+    return legacy.isEmpty() && eras.areModernTo(ModernEra.marks(request));
+  }
+
+  private Optional<Refusal> checkModern(Request request) {
+    JsonObject message = (JsonObject) request.message();
+    if (request.header("Mcp-Session-Id").isPresent()) {
+      violations.add("there is no session: " + request); // and it does no harm
+    }
+    if (request.is("response")) {
+      return refusal(400, "nothing is asked by requests", request);
+    }
+    if (!ScriptedSession.isRequest(message)) {
+      violations.add("nothing is told to a server but requests: " + request);
+      return Optional.empty();
+    }
+    return ModernEra.refusal(request, modernRevisions)
+        .map(error -> {
+          if (!ModernEra.isAsking(error)) {
+            violations.add(error + ": " + request);
+          }
+          return new Refusal(ModernEra.status(error), error, request.id());
+        });
   }
 
   /// Whether a request is for the URL itself, with whatever query.
@@ -522,6 +597,9 @@ public final class ScriptedHttpServer implements AutoCloseable {
 
   private Optional<Refusal> checkSession(Request request) {
     String id = sessionId(request);
+    if (id.isEmpty() && ModernEra.marks(request)) {
+      return Optional.of(new Refusal(400, "no session id")); // who asks which era this is
+    }
     if (deleted.contains(id)) {
       return refusal(404, "the session was deleted", request);
     }
@@ -591,17 +669,20 @@ public final class ScriptedHttpServer implements AutoCloseable {
     try {
       boolean opens = legacy.isEmpty() && reply.request.is("initialize");
       session = opens ? open() : known;
-      if (!session.isNew(reply.request.id())) {
+      if (session != sessionless
+          && !session.isNew(reply.request.id())) { // else it may be of anybody
         violations.add("a second request of this id: " + reply.request);
       }
       log = legacy.isPresent() ? session.log : new Log("answer-" + ++numbers, false);
-      session.logs.put(log.name, log);
+      if (session != sessionless) {
+        session.logs.put(log.name, log);
+      }
       if (act.orElse(null) instanceof Act.Says(List<String> messages)) {
         log.wantsStream = true;
         messages.forEach(log::add);
       }
       if (legacy.isEmpty()) {
-        serve(session, reply.request, message, new Call(reply.request.id(), log, act));
+        serve(session, reply, message, log, act);
       }
     } finally {
       lock.unlock();
@@ -610,7 +691,7 @@ public final class ScriptedHttpServer implements AutoCloseable {
       reply.plain(202, Map.of("Content-Type", "text/plain"), "Accepted");
       lock.lock();
       try {
-        serve(session, reply.request, message, new Call(reply.request.id(), log, act));
+        serve(session, reply, message, log, act);
       } finally {
         lock.unlock();
       }
@@ -619,15 +700,41 @@ public final class ScriptedHttpServer implements AutoCloseable {
     var headers = new LinkedHashMap<String, String>();
     if (reply.request.is("initialize") && !isStateless()) {
       headers.put("Mcp-Session-Id", session.id);
+    } else if (session == sessionless && !isStateless()) {
+      first(HttpFault.SessionId.class).ifPresent(told -> headers.put("Mcp-Session-Id", told.id()));
     }
     reply.deliver(log, act, headers);
   }
 
-  private void serve(ScriptedSession session, Request request, JsonObject message, Call call)
+  private void serve(
+      ScriptedSession session, HttpReply reply, JsonObject message, Log log, Optional<Act> act)
       throws IOException {
     JsonObject params = message.optionalObject("params").orElse(JsonObject.EMPTY);
-    session.serve(request.rpcMethod(), params, call, faults);
+    var call = new Call(reply.request, session == sessionless, log, act);
+    switch (session == sessionless ? reply.request.rpcMethod() : "") {
+      case "server/discover" ->
+          call.result(ModernEra.discovered(modernRevisions, ScriptedSession.capabilities(faults)));
+      case "subscriptions/listen" -> listen(reply, params, log);
+      default -> session.serve(params, call, faults);
+    }
     changed.signalAll();
+  }
+
+  private void listen(HttpReply reply, JsonObject params, Log log) throws IOException {
+    var subscription =
+        ScriptedSubscription.of(reply.request.id(), params, ScriptedSession.capabilities(faults));
+    var told = first(HttpFault.Acknowledges.class);
+    if (told.isPresent()) {
+      JsonObject filter = (JsonObject) ScriptedSession.read(told.get().filter());
+      subscription = new ScriptedSubscription(reply.request.id(), filter);
+    }
+    var listen = new HttpReply.Listen(subscription, log);
+    reply.listen = Optional.of(listen);
+    log.wantsStream = true;
+    log.add(subscription.acknowledgement().toString());
+    if (faults.contains(new HttpFault.HangsUp())) {
+      listen.end();
+    }
   }
 
   // GET.

@@ -31,8 +31,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
@@ -57,6 +60,12 @@ import tools.jackson.core.TokenStreamFactory;
 /// client answers to it; `flood {message, count, everyMs}` sends this message as `progress` does its
 /// reports, with its number in the place of `%d`. The process ends by itself after a minute, lest a
 /// failed test leave it.
+///
+/// In the modern era ([Fault.Serves]) its tools are the same, but `ask` answers that it wants to know
+/// something, and is answered when it is called again. Two more are of this era alone: `tell
+/// {messages}` tells these to the subscriptions that want them, and `hangUp {gracefully}` ends all
+/// subscriptions, by their results or by `notifications/cancelled`. What names a subscription that is
+/// not there can be said by `say`.
 ///
 /// If its environment names a file, by [#BOOK], it enters each process of its tree there, by pid and
 /// start: its wrappers, itself, and what it starts.
@@ -97,8 +106,19 @@ public final class ScriptedServer {
     /// Declares these capabilities, a JSON object, instead of tools.
     record Declares(String capabilities) implements Fault {}
 
-    /// Claims this version of the protocol.
+    /// Claims this version of the protocol: in the modern era, to support this one and no other.
     record Speaks(String version) implements Fault {}
+
+    /// Speaks these eras, and not only the legacy one.
+    record Serves(Eras eras) implements Fault {}
+
+    /// Acknowledges each subscription by this filter, a JSON object, whatever it was asked for. One
+    /// that is never acknowledged is [Silent].
+    record Acknowledges(String filter) implements Fault {}
+
+    /// Ends each subscription when it has acknowledged it, by its result or by
+    /// `notifications/cancelled`.
+    record HangsUp(boolean gracefully) implements Fault {}
 
     /// Takes no message any more after one of this method; "" from the start.
     record StopsReading(String after) implements Fault {}
@@ -106,7 +126,7 @@ public final class ScriptedServer {
     /// Writes this many bytes to stderr before it answers a call of a tool.
     record FloodsStderr(int bytes) implements Fault {}
 
-    /// Sends a request of this method as soon as it is initialized.
+    /// Sends a request of this method as soon as it is initialized, which only the legacy era knows.
     record Asks(String method) implements Fault {}
 
     /// Sends so many pings when a tool is called, and reads no answer before all are sent. It asks for
@@ -169,8 +189,8 @@ public final class ScriptedServer {
       CLOSES_STDERR,
       /// Closes stdout when a tool is called, and lives on.
       CLOSES_STDOUT,
-      /// Sends `notifications/tools/list_changed` before it answers `initialize`; at once, if
-      /// it reads nothing.
+      /// Sends `notifications/tools/list_changed` before it answers `initialize`, or
+      /// `server/discover` if it knows that; at once, if it reads nothing.
       NOTIFIES_FIRST,
       /// Answers two calls of tools at once, in one array.
       ANSWERS_IN_PAIRS,
@@ -211,11 +231,17 @@ public final class ScriptedServer {
   private final Map<String, Integer> answered = new HashMap<>(); // by method, for Fault.Answers
   private final Map<JsonValue, JsonValue> asking =
       new HashMap<>(); // our id, that of the tool's call
+  private final Eras eras;
+  private final Map<JsonValue, String> modern =
+      new ConcurrentHashMap<>(); // requests of that era: their ids, their methods
+  private final Map<JsonValue, ScriptedSubscription> subscriptions =
+      new LinkedHashMap<>(); // by their ids
   private JsonValue firstOfPair;
 
   private ScriptedServer(List<Fault> faults, Wire wire) {
     this.faults = faults;
     this.wire = wire;
+    this.eras = first(Fault.Serves.class).map(Fault.Serves::eras).orElse(Eras.LEGACY);
   }
 
   /// Returns how to start a server with these faults, and otherwise a good one.
@@ -323,7 +349,7 @@ public final class ScriptedServer {
       if (has(Fault.Quirk.TELLS_STDERR)) {
         System.err.println(line);
       }
-      JsonObject message = (JsonObject) JsonReader.read(line, JsonLimits.defaults());
+      JsonObject message = object(line);
       JsonValue asker = message.has("method") ? null : asking.remove(message.get("id"));
       if (asker != null) {
         answer(asker, line);
@@ -405,13 +431,23 @@ public final class ScriptedServer {
 
   private void received(String method, JsonObject message) throws JsonException {
     JsonValue id = message.get("id");
+    JsonObject params = message.optionalObject("params").orElse(JsonObject.EMPTY);
+    boolean isModern = id != null && eras.areModernTo(ModernEra.marks(method, params));
+    if (isModern) {
+      modern.put(id, method);
+    } else if (id != null) {
+      modern.remove(id); // who falls back may count anew
+    }
     for (Fault fault : faults) {
       if (isSpoiltBy(fault, method, id)) {
         return;
       }
     }
-    JsonObject params = message.optionalObject("params").orElse(JsonObject.EMPTY);
-    serve(method, id, params);
+    if (isModern) {
+      serveModern(method, id, params);
+    } else {
+      serve(method, id, params);
+    }
     for (Fault fault : faults) {
       if (fault instanceof Fault.DiesAfter(String last, int code) && last.equals(method)) {
         die(code, "");
@@ -467,7 +503,7 @@ public final class ScriptedServer {
     boolean tool = method.equals("tools/call");
     switch (quirk) {
       case NOTIFIES_FIRST -> {
-        if (method.equals("initialize")) {
+        if (method.equals("initialize") || isModern(id) && method.equals("server/discover")) {
           tellOfTools();
         }
       }
@@ -537,8 +573,7 @@ public final class ScriptedServer {
   private boolean answerBy(JsonValue id, String answer) throws JsonException {
     if (!answer.isEmpty()) {
       JsonObject message = message("id", id);
-      for (var member :
-          ((JsonObject) JsonReader.read(answer, JsonLimits.defaults())).members().entrySet()) {
+      for (var member : object(answer).members().entrySet()) {
         message = message.with(member.getKey(), member.getValue());
       }
       sendRaw(message.toString());
@@ -568,6 +603,43 @@ public final class ScriptedServer {
 
   // What a good server does.
 
+  private void serveModern(String method, JsonValue id, JsonObject params) throws JsonException {
+    List<String> revisions =
+        first(Fault.Speaks.class).map(told -> List.of(told.version())).orElse(eras.revisions);
+    Optional<JsonObject> refusal = ModernEra.refusal(method, params, revisions);
+    if (refusal.isPresent()) {
+      send("id", id, "error", refusal.get());
+      return;
+    }
+    switch (method) {
+      case "server/discover" -> result(id, ModernEra.discovered(revisions, capabilities()));
+      case "subscriptions/listen" -> listen(id, params);
+      default -> serve(method, id, params);
+    }
+  }
+
+  private void listen(JsonValue id, JsonObject params) throws JsonException {
+    var subscription = ScriptedSubscription.of(id, params, capabilities());
+    var told = first(Fault.Acknowledges.class);
+    if (told.isPresent()) {
+      subscription = new ScriptedSubscription(id, object(told.get().filter()));
+    }
+    subscriptions.put(id, subscription);
+    sendRaw(subscription.acknowledgement().toString());
+    first(Fault.HangsUp.class).ifPresent(fault -> hangUp(fault.gracefully()));
+  }
+
+  private void hangUp(boolean gracefully) {
+    for (ScriptedSubscription subscription : subscriptions.values()) {
+      if (gracefully) {
+        send("id", subscription.id(), "result", subscription.result());
+      } else {
+        sendRaw(subscription.cancellation().toString());
+      }
+    }
+    subscriptions.clear();
+  }
+
   private void serve(String method, JsonValue id, JsonObject params) throws JsonException {
     switch (method) {
       case "initialize" ->
@@ -589,10 +661,10 @@ public final class ScriptedServer {
           }
         }
       }
-      case "ping" -> send("id", id, "result", JsonObject.EMPTY);
-      case "tools/list" -> send("id", id, "result", page(params));
-      case "tools/call" ->
-          call(params.string("name"), id, params.optionalObject("arguments").orElseThrow());
+      case "notifications/cancelled" -> subscriptions.remove(params.get("requestId"));
+      case "ping" -> result(id, JsonObject.EMPTY);
+      case "tools/list" -> result(id, page(params));
+      case "tools/call" -> call(params.string("name"), id, params);
       default -> {
         if (id != null) {
           send("id", id, "error", JsonObject.of("code", -32601, "message", "no " + method));
@@ -602,21 +674,15 @@ public final class ScriptedServer {
   }
 
   private String version(JsonObject params) throws JsonException {
-    for (Fault fault : faults) {
-      if (fault instanceof Fault.Speaks(String version)) {
-        return version;
-      }
-    }
-    return params.string("protocolVersion");
+    var told = first(Fault.Speaks.class);
+    return told.isPresent() ? told.get().version() : params.string("protocolVersion");
   }
 
-  private JsonValue capabilities() throws JsonException {
-    for (Fault fault : faults) {
-      if (fault instanceof Fault.Declares(String capabilities)) {
-        return JsonReader.read(capabilities, JsonLimits.defaults());
-      }
-    }
-    return JsonObject.of("tools", JsonObject.EMPTY);
+  private JsonObject capabilities() throws JsonException {
+    var told = first(Fault.Declares.class);
+    return told.isPresent()
+        ? object(told.get().capabilities())
+        : JsonObject.of("tools", JsonObject.EMPTY);
   }
 
   private JsonObject page(JsonObject params) throws JsonException {
@@ -642,7 +708,8 @@ public final class ScriptedServer {
                 .toArray()));
   }
 
-  private void call(String tool, JsonValue id, JsonObject arguments) throws JsonException {
+  private void call(String tool, JsonValue id, JsonObject params) throws JsonException {
+    JsonObject arguments = params.optionalObject("arguments").orElseThrow();
     switch (tool) {
       case "echo" -> answer(id, arguments.string("text"));
       case "pid" -> answer(id, Long.toString(ProcessHandle.current().pid()));
@@ -657,8 +724,24 @@ public final class ScriptedServer {
       }
       case "ask" -> {
         JsonObject message = arguments.object("message");
-        asking.put(message.get("id"), id);
-        sendRaw(message.toString());
+        if (isModern(id)) {
+          result(id, ModernEra.ask(message, params));
+        } else {
+          asking.put(message.get("id"), id);
+          sendRaw(message.toString());
+        }
+      }
+      case "tell" -> {
+        for (JsonObject message : arguments.objects("messages")) {
+          for (ScriptedSubscription subscription : subscriptions.values()) {
+            subscription.told(message).ifPresent(told -> sendRaw(told.toString()));
+          }
+        }
+        answer(id, "told");
+      }
+      case "hangUp" -> {
+        hangUp(arguments.bool("gracefully"));
+        answer(id, "hung up");
       }
       case "flood" -> {
         String message = arguments.object("message").toString();
@@ -667,7 +750,7 @@ public final class ScriptedServer {
             .start(
                 () -> repeat(id, arguments, n -> sendRaw(message.replace("%d", Long.toString(n)))));
       }
-      default -> send("id", id, "result", content("no such tool").with("isError", true));
+      default -> result(id, content("no such tool").with("isError", true));
     }
   }
 
@@ -693,15 +776,27 @@ public final class ScriptedServer {
   }
 
   private boolean answer(JsonValue id, String text) {
-    return send("id", id, "result", content(text));
+    return result(id, content(text));
+  }
+
+  private boolean result(JsonValue id, JsonObject result) {
+    return send("id", id, "result", completed(id, result));
+  }
+
+  private JsonObject completed(JsonValue id, JsonObject result) {
+    return isModern(id) ? ModernEra.complete(modern.get(id), result) : result;
+  }
+
+  private boolean isModern(JsonValue id) {
+    return id != null && modern.containsKey(id);
   }
 
   private static JsonObject content(String text) {
     return JsonObject.of("content", JsonArray.of(JsonObject.of("type", "text", "text", text)));
   }
 
-  private static int overhead(JsonValue id) {
-    return message("id", id, "result", content("")).toString().length();
+  private int overhead(JsonValue id) {
+    return message("id", id, "result", completed(id, content(""))).toString().length();
   }
 
   private boolean send(Object... namesAndValues) {
@@ -728,8 +823,16 @@ public final class ScriptedServer {
     return message;
   }
 
+  private static JsonObject object(String json) throws JsonException {
+    return (JsonObject) JsonReader.read(json, JsonLimits.defaults());
+  }
+
   private boolean has(Fault fault) {
     return faults.contains(fault);
+  }
+
+  private <F extends Fault> Optional<F> first(Class<F> type) {
+    return faults.stream().filter(type::isInstance).map(type::cast).findFirst();
   }
 
   private static boolean die(int code, String stderr) {

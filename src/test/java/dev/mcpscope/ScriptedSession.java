@@ -1,6 +1,7 @@
 package dev.mcpscope;
 
 import dev.mcpscope.HttpFault.Act;
+import dev.mcpscope.HttpWire.Request;
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonLimits;
@@ -55,13 +56,19 @@ final class ScriptedSession {
   }
 
   /// A request that is to be answered.
-  record Call(JsonValue id, Log log, Optional<Act> act) {
+  ///
+  /// @param isModern whether it has come without a session
+  record Call(Request request, boolean isModern, Log log, Optional<Act> act) {
+
+    JsonValue id() {
+      return request.id();
+    }
 
     void answer(JsonObject message) {
-      String right = message.with("id", id).toString();
+      String right = message.with("id", id()).toString();
       String told =
           switch (act.orElse(null)) {
-            case Act.WrongId(String wrong) -> with(message, wrong.replace("%s", id.toString()));
+            case Act.WrongId(String wrong) -> with(message, wrong.replace("%s", id().toString()));
             case Act.Padded(int bytes) -> padded(right, bytes);
             case null, default -> right;
           };
@@ -74,7 +81,12 @@ final class ScriptedSession {
     }
 
     void result(Object... namesAndValues) {
-      answer(message("result", JsonObject.of(namesAndValues)));
+      result(JsonObject.of(namesAndValues));
+    }
+
+    void result(JsonObject result) {
+      answer(
+          message("result", isModern ? ModernEra.complete(request.rpcMethod(), result) : result));
     }
 
     void text(String text) {
@@ -136,36 +148,42 @@ final class ScriptedSession {
     return call != null;
   }
 
+  /// Returns what such a server declares that it can do.
+  static JsonValue capabilities(List<HttpFault> faults) throws JsonException {
+    for (HttpFault fault : faults) {
+      if (fault instanceof HttpFault.Declares(String told)) {
+        return read(told);
+      }
+    }
+    return JsonObject.of(
+        "tools",
+        JsonObject.of("listChanged", true),
+        "resources",
+        JsonObject.of("subscribe", true),
+        "logging",
+        JsonObject.EMPTY,
+        "prompts",
+        JsonObject.EMPTY);
+  }
+
   /// Answers a request of this session, sooner or later.
-  void serve(String method, JsonObject params, Call call, List<HttpFault> faults)
-      throws JsonException {
+  void serve(JsonObject params, Call call, List<HttpFault> faults) throws JsonException {
+    String method = call.request().rpcMethod();
     switch (method) {
       case "initialize" -> {
         String asked = params.string("protocolVersion");
-        version = ScriptedHttpServer.REVISIONS.contains(asked) ? asked : "2025-11-25";
-        JsonValue capabilities =
-            JsonObject.of(
-                "tools",
-                JsonObject.of("listChanged", true),
-                "resources",
-                JsonObject.of("subscribe", true),
-                "logging",
-                JsonObject.EMPTY,
-                "prompts",
-                JsonObject.EMPTY);
+        version = Eras.LEGACY.revisions.contains(asked) ? asked : "2025-11-25";
         if (faults.stream().anyMatch(HttpFault.Legacy.class::isInstance)) {
           version = "2024-11-05";
         }
         for (HttpFault fault : faults) {
-          switch (fault) {
-            case HttpFault.Speaks(String told) -> version = told;
-            case HttpFault.Declares(String told) -> capabilities = read(told);
-            default -> {}
+          if (fault instanceof HttpFault.Speaks(String told)) {
+            version = told;
           }
         }
         call.result(
             "protocolVersion", version,
-            "capabilities", capabilities,
+            "capabilities", capabilities(faults),
             "serverInfo", JsonObject.of("name", "scripted", "version", "1"));
       }
       case "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe" ->
@@ -206,6 +224,10 @@ final class ScriptedSession {
       case "never" -> {}
       case "ask" -> {
         JsonObject message = arguments.object("message");
+        if (call.isModern()) {
+          call.result(ModernEra.ask(message, params));
+          return;
+        }
         boolean here = !arguments.optionalString("on").orElse("").equals("stream");
         asked.put(message.get("id"), call);
         call.log.wantsStream |= here;
@@ -237,7 +259,7 @@ final class ScriptedSession {
         Stream.of(names).map(n -> JsonObject.of("name", n, "inputSchema", schema)).toArray());
   }
 
-  private static JsonValue read(String json) throws JsonException {
+  static JsonValue read(String json) throws JsonException {
     return JsonReader.read(json, JsonLimits.defaults());
   }
 
