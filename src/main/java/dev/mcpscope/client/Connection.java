@@ -164,12 +164,13 @@ public final class Connection {
         return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report(), false);
       }
     }
-    LOG.log(
-        System.Logger.Level.DEBUG,
-        "{0}: once more, as {1}",
-        server,
-        first.end().cause().getMessage());
-    return new Attempt(this, connected, Optional.of(first.report())).run();
+    McpException why = first.end().cause();
+    LOG.log(System.Logger.Level.DEBUG, "{0}: once more, as {1}", server, why.getMessage());
+    Attempt.Outcome second = new Attempt(this, connected, Optional.of(first.report())).run();
+    if (!ready.isDone()) {
+      second.end().cause().addSuppressed(why);
+    }
+    return second;
   }
 
   private void published(Attempt.End end, CloseReport report) {
