@@ -74,7 +74,7 @@ record Probe(
   Era open(Optional<EraMemory.Known> known) throws McpException, InterruptedException {
     return switch (choice()) {
       case LEGACY -> handshake();
-      case MODERN -> modernOnly();
+      case MODERN -> modernOnly(1);
       case AUTO ->
           switch (known.orElse(null)) {
             case EraMemory.Known.Legacy _ -> handshake();
@@ -87,9 +87,13 @@ record Probe(
   private Era noted(Era era) {
     switch (era) {
       case Handshake _ -> memory.legacy(spec);
-      case Stateless _ when options.protocol().caching() ->
+      case Stateless _ -> {
+        // One without tools would be asked nothing else, and be connected though it may not be
+        // there.
+        if (options.protocol().caching() && era.server().declares("tools")) {
           memory.modern(spec, era.server().json());
-      case Stateless _ -> {}
+        }
+      }
     }
     return era;
   }
@@ -106,18 +110,27 @@ record Probe(
     return Handshake.open(calls, options, subscribed);
   }
 
-  private Era modernOnly() throws McpException, InterruptedException {
+  private Era modernOnly(int attempt) throws McpException, InterruptedException {
     try (var asked = ask(Stateless.REVISIONS.getFirst())) {
       Verdict verdict = verdict(asked, Deadline.NEVER);
-      return modern(verdict)
-          .orElseThrow(() ->
-              new ProtocolViolationException(
-                  calls.server()
-                      + ": the server does not speak "
-                      + String.join(", ", Stateless.REVISIONS)
-                      + ", and another revision is not wanted"
-                      + (verdict instanceof Verdict.Legacy(var why, _) ? ": " + why : ""),
-                  null));
+      Optional<Era> modern = modern(verdict);
+      if (modern.isPresent()) {
+        return modern.get();
+      }
+      String why = "";
+      if (verdict instanceof Verdict.Legacy(var said, var cut)) {
+        if (cut && attempt == 1) {
+          return modernOnly(2);
+        }
+        why = ": " + said;
+      }
+      throw new ProtocolViolationException(
+          calls.server()
+              + ": the server does not speak "
+              + String.join(", ", Stateless.REVISIONS)
+              + ", and another revision is not wanted"
+              + why,
+          null);
     }
   }
 
@@ -150,7 +163,8 @@ record Probe(
 
   private Calls.Asked ask(String version) throws McpException {
     phase.accept(PROBE);
-    return calls.ask(PROBE, Stateless.params(JsonObject.EMPTY, options, version), _ -> {});
+    JsonObject params = JsonObject.of("_meta", Stateless.meta(options, version));
+    return calls.ask(PROBE, params, _ -> {});
   }
 
   private Verdict verdict(Calls.Asked asked, Deadline deadline)

@@ -46,6 +46,7 @@ class HttpConnectionTest {
 
   private static final ReconnectBudget SOON =
       new ReconnectBudget(Duration.ofMillis(50), Duration.ofMillis(100), 4);
+
   /// What is looked at is the handshake, its session and its streams.
   private static final ClientOptions OPTIONS =
       ClientOptions.defaults().withReconnect(SOON).withEra(EraChoice.LEGACY);
