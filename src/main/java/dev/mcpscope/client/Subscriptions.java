@@ -379,6 +379,9 @@ final class Subscriptions {
 
   /// Plans the next attempt, if there is to be one.
   private void again(Throwable failure) {
+    if (calls.isOver()) {
+      return; // it is the connection that ends, and this subtask with it
+    }
     String why = failure == null ? "the server has ended it" : failure.getMessage();
     Optional<Deadline> attempt = Optional.empty();
     refused = isForGood(failure);
@@ -402,7 +405,6 @@ final class Subscriptions {
     return switch (failure) {
       case null -> false;
       case RemoteErrorException _, ProtocolViolationException _ -> true;
-      case ConnectionClosedException _ -> true; // the connection ends
       case ExchangeFailedException e -> {
         OptionalInt status = e.status();
         yield status.isPresent()
