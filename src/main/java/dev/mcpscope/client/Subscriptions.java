@@ -280,6 +280,7 @@ final class Subscriptions {
     current = next;
     next = null;
     due = Deadline.NEVER;
+    refused = false;
     reconnects.opened();
     Set<String> agreed = new LinkedHashSet<>(current.resources);
     Set<String> declined = new LinkedHashSet<>();
@@ -370,7 +371,7 @@ final class Subscriptions {
     } else {
       return; // it was replaced
     }
-    if (current == null) {
+    if (current == null && next == null && !(lists.isEmpty() && resources.isEmpty())) {
       again(failure);
     }
     if (next == null && !changes.isEmpty()) {
