@@ -74,20 +74,23 @@ final class Attempt {
   ///
   /// @param cause what callers are told
   /// @param reason the same in words, for the report
-  record End(McpException cause, String reason) {
+  /// @param again whether there is to be another attempt
+  record End(McpException cause, String reason, boolean again) {
     static End stopped(String server, CloseReason reason) {
-      return new End(new ConnectionClosedException(server, reason), reason.text());
+      return new End(new ConnectionClosedException(server, reason), reason.text(), false);
     }
 
     static End failed(McpException cause) {
-      return new End(cause, cause.getMessage());
+      return failed(cause, false);
+    }
+
+    static End failed(McpException cause, boolean again) {
+      return new End(cause, cause.getMessage(), again);
     }
   }
 
   /// What came of it.
-  ///
-  /// @param again whether there is to be another attempt
-  record Outcome(End end, CloseReport report, boolean again) {}
+  record Outcome(End end, CloseReport report) {}
 
   private final Connection connection;
   private final String name;
@@ -130,7 +133,6 @@ final class Attempt {
   private HttpPool own; // null if the host's is used, or none
   private Health health = new Health.Good();
   private End gone; // set when the server goes in the middle of the handshake
-  private boolean again;
 
   /// @param deadline for it to be connected
   /// @param earlier what the attempt before has left
@@ -163,7 +165,7 @@ final class Attempt {
       var closing = new Closing(end.reason(), options.close());
       earlier.ifPresent(closing::attempted);
       close(scope, closing, end);
-      return new Outcome(end, closing.report(), again); // nothing is left but what the report names
+      return new Outcome(end, closing.report()); // nothing is left but what the report names
     }
   }
 
@@ -396,8 +398,11 @@ final class Attempt {
   /// In the middle of the handshake what the server has said before it went is the better cause, and
   /// it is on its way: the handshake has been told by now, or is told here, and ends.
   private End lost(Loss loss) {
-    gone = End.failed(causes.of(loss));
-    again = mayHaveDiedOfTheProbe(loss);
+    boolean again = mayHaveDiedOfTheProbe(loss);
+    if (again) {
+      connection.shared().eras().legacy(spec);
+    }
+    gone = End.failed(causes.of(loss), again);
     if (handshaken) {
       return gone;
     }
@@ -409,16 +414,11 @@ final class Attempt {
   /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
   /// from an end for another reason, so that a server that ends before it has agreed is started twice.
   private boolean mayHaveDiedOfTheProbe(Loss loss) {
-    boolean died =
-        mayBeBegunAgain()
-            && known.isEmpty()
-            && era == null
-            && loss.kind() == Loss.Kind.GONE
-            && spec instanceof ServerSpec.Stdio;
-    if (died) {
-      connection.shared().eras().legacy(spec);
-    }
-    return died;
+    return mayBeBegunAgain()
+        && known.isEmpty()
+        && era == null
+        && loss.kind() == Loss.Kind.GONE
+        && spec instanceof ServerSpec.Stdio;
   }
 
   /// "Re-probing if the cached assumption later fails": what the server refuses first is what was not
@@ -427,11 +427,7 @@ final class Attempt {
     boolean refused =
         failure instanceof RemoteErrorException
             || failure instanceof ExchangeFailedException e && e.status().isPresent();
-    boolean wrong = mayBeBegunAgain() && known.isPresent() && refused;
-    if (wrong) {
-      connection.shared().eras().forget(spec);
-    }
-    return wrong;
+    return mayBeBegunAgain() && known.isPresent() && refused;
   }
 
   private boolean mayBeBegunAgain() {
@@ -480,8 +476,11 @@ final class Attempt {
       case null -> gone;
       case ConnectionLostException _ when gone != null -> gone;
       case McpException cause -> {
-        again = mayBeOfAnotherEra(cause);
-        yield End.failed(cause);
+        boolean again = mayBeOfAnotherEra(cause);
+        if (again) {
+          connection.shared().eras().forget(spec);
+        }
+        yield End.failed(cause, again);
       }
       default -> failed("the handshake failed: " + failure, failure);
     };
@@ -501,7 +500,7 @@ final class Attempt {
   /// Releases everything, in this order, whatever state the connection is in and whichever step
   /// fails. Before the scope is closed, nothing that its subtasks wait for may still block them.
   private void close(TaskScope<Mail> scope, Closing closing, End end) {
-    if (!again) {
+    if (!end.again()) {
       connection.publish(new ConnectionState.Closing(end.reason()));
     }
     closing.step(

@@ -142,7 +142,7 @@ public final class Connection {
     try {
       Deadline connected = Deadline.after(options.connectTimeout()); // the start takes of it too
       Attempt.Outcome outcome = new Attempt(this, connected, Optional.empty()).run();
-      if (outcome.again()) {
+      if (outcome.end().again()) {
         outcome = again(outcome, connected);
       }
       mailbox.close();
@@ -161,7 +161,7 @@ public final class Connection {
   private Attempt.Outcome again(Attempt.Outcome first, Deadline connected) {
     for (Attempt.Mail mail : mailbox.drain()) {
       if (mail instanceof Attempt.Mail.Stop(var reason)) {
-        return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report(), false);
+        return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report());
       }
     }
     McpException why = first.end().cause();
