@@ -26,6 +26,16 @@ public record RpcError(int code, String message, Optional<JsonValue> data) {
   /// The method failed for a reason of its own.
   public static final int INTERNAL_ERROR = -32603;
 
+  /// The headers of a request are not what its body says; since revision 2026-07-28.
+  public static final int HEADER_MISMATCH = -32020;
+
+  /// The request needs a capability that the client has not declared with it; since revision
+  /// 2026-07-28.
+  public static final int MISSING_CLIENT_CAPABILITY = -32021;
+
+  /// The request is of a revision that the server does not speak; since revision 2026-07-28.
+  public static final int UNSUPPORTED_PROTOCOL_VERSION = -32022;
+
   public RpcError {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(data, "data");
