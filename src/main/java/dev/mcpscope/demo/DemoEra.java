@@ -15,6 +15,10 @@ sealed interface DemoEra permits DemoLegacy, DemoModern {
       "Call slow to see progress, note to see a resource change, ask to be asked, and crash to see"
           + " what a crash looks like.";
 
+  /// The levels of RFC 5424, as MCP names them, the least severe one first.
+  List<String> LEVELS =
+      List.of("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency");
+
   /// Answers the methods that only this era has.
   ///
   /// @return empty if it has no such method
@@ -41,11 +45,7 @@ sealed interface DemoEra permits DemoLegacy, DemoModern {
   /// @return the call's result, or empty if nobody wants it any more
   Optional<JsonObject> ask(DemoCall call, JsonObject form) throws InterruptedException, DemoRefusal;
 
-  /// The levels of RFC 5424, as MCP names them, the least severe one first.
-  List<String> LEVELS =
-      List.of("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency");
-
-  /// Returns the place of a level among them.
+  /// Returns the place of a level among [#LEVELS].
   ///
   /// @throws JsonException if there is no such level
   static int level(String name) throws JsonException {

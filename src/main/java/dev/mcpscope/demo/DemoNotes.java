@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArraySet;
-import java.util.function.Predicate;
 
 /// The notes that the demo server was given, resources that change: all of them are one, and those
 /// on one topic are another, from the first to the last. Any thread may use them.
@@ -105,10 +104,12 @@ final class DemoNotes {
     if (uri.equals(ALL)) {
       return Optional.of(notes.stream().map(Note::line).collect(joining("\n")));
     }
-    Predicate<Note> wanted = note -> note.uri().filter(uri::equals).isPresent();
-    return notes.stream().anyMatch(wanted)
-        ? Optional.of(notes.stream().filter(wanted).map(Note::text).collect(joining("\n")))
-        : Optional.empty();
+    List<String> onTopic =
+        notes.stream()
+            .filter(note -> note.uri().filter(uri::equals).isPresent())
+            .map(Note::text)
+            .toList();
+    return onTopic.isEmpty() ? Optional.empty() : Optional.of(String.join("\n", onTopic));
   }
 
   /// Tells a watcher from now on.
@@ -124,10 +125,5 @@ final class DemoNotes {
 
   void unwatch(Watcher watcher) {
     watchers.remove(watcher);
-  }
-
-  /// Returns how many are told.
-  int watchers() {
-    return watchers.size();
   }
 }

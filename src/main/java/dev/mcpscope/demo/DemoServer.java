@@ -27,11 +27,12 @@ import java.util.stream.Stream;
 
 /// A small MCP server, for the tour and for tests: what it is to one client. Its tools ([DemoTools])
 /// echo, add, take their time, take notes, ask the user back, and crash; besides, it has a bit of
-/// everything else that MCP knows ([DemoCatalogue]).
+/// everything else that MCP knows ([DemoCatalogue]). It speaks both eras of the protocol: what the
+/// older one makes different is in [DemoLegacy], what the newer one does is in [DemoModern].
 ///
-/// Messages come in by [#received], from any thread; each tool call has a virtual thread, so that a
-/// ping, a cancellation or an answer is heard meanwhile. [#run] serves a client over stdio,
-/// [DemoHttpServer] any number of them over HTTP.
+/// Messages come in by [#received] and [#serve], from any thread; each call of a tool and each
+/// subscription has a virtual thread, so that a ping, a cancellation or an answer is heard meanwhile.
+/// [#run] serves a client over stdio, [DemoHttpServer] any number of them over HTTP.
 public final class DemoServer {
   static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
   private static final int MOST_TASKS = 64;

@@ -97,7 +97,7 @@ final class DemoTools {
           tool(
               CRASH,
               "Crashes in the middle of the call: ends the server's process, with exit code 1 by"
-                  + " default, or over HTTP the session",
+                  + " default, or over HTTP the session or, without one, the connection",
               schema(JsonObject.of("exitCode", type("integer"))),
               DemoTools::crash));
 

@@ -1,5 +1,6 @@
 package dev.mcpscope.demo;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,6 +10,7 @@ import dev.mcpscope.demo.DemoServer.Eras;
 import dev.mcpscope.json.JsonNull;
 import dev.mcpscope.json.JsonObject;
 import java.io.IOException;
+import java.net.Socket;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -73,6 +75,7 @@ class DemoHttpModernTest extends RunningDemoHttpServer {
         "Mcp-Name, Note",
         "Mcp-Name, =?base64?bm90?=",
         "Mcp-Name, =?base64?bm90ZQ=?=",
+        "Mcp-Name, =?base64?bm90ZQ?=",
         "Mcp-Name, =?BASE64?bm90ZQ==?=",
         "Mcp-Name, =?base64?",
         "Mcp-Name, =?base64?=",
@@ -111,6 +114,23 @@ class DemoHttpModernTest extends RunningDemoHttpServer {
     }
     JsonObject note = Modern.call(1, "note", "text", "x", "topic", "=?base64?eA==?=");
     assertThat(refused(modern(note), 400).integer("code")).isEqualTo(-32020);
+  }
+
+  @Test
+  void aHeaderThatHasToBeEncodedIsRefusedAsItIs() throws Exception {
+    JsonObject note = Modern.call(1, "note", "text", "x", "topic", "\u00e9");
+    byte[] body = note.toString().getBytes(UTF_8);
+    String head =
+        "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nAccept: %s\r\n"
+            + "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: note\r\n"
+            + "Mcp-Param-Topic: \u00e9\r\nContent-Length: %s\r\nConnection: close\r\n\r\n";
+    try (var socket = new Socket("127.0.0.1", server.port())) {
+      socket.getOutputStream().write(head.formatted(BOTH, body.length).getBytes(ISO_8859_1));
+      socket.getOutputStream().write(body);
+      assertThat(new String(socket.getInputStream().readAllBytes(), UTF_8))
+          .startsWith("HTTP/1.1 400 ")
+          .contains("-32020");
+    }
   }
 
   @ParameterizedTest

@@ -192,22 +192,19 @@ class DemoServerListenTest extends RunningDemoServer {
   void whatChangesAgainBeforeItIsToldIsToldOnce() throws Exception {
     var said = new CopyOnWriteArrayList<RpcMessage>();
     JsonObject all = json("{'resourcesListChanged':true,'resourceSubscriptions':['demo://notes']}");
-    var notes = new DemoNotes();
     var out = new DemoOutput(said::add);
     var listen = new DemoListen(RpcId.of(1), JsonObject.of("notifications", all), out);
-    notes.watch(listen);
     for (int i = 0; i < 1_000; i++) {
       listen.changed(Set.of("demo://notes", "demo://notes/t"), i % 2 == 0);
     }
     listen.end();
     listen.cancel(); // too late
-    assertThat(listen.run(notes).orElseThrow().toString()).contains("subscriptionId\":1");
+    assertThat(listen.run(new DemoNotes()).orElseThrow().toString()).contains("subscriptionId\":1");
     assertThat(said.stream().map(message -> ((RpcMessage.Notification) message).method()))
         .containsExactly(
             "notifications/subscriptions/acknowledged",
             "notifications/resources/list_changed",
             "notifications/resources/updated");
-    assertThat(notes.watchers()).isZero();
   }
 
   /// Begins to listen, and waits until it is acknowledged.
