@@ -61,7 +61,7 @@ record Probe(
     ///
     /// @param cut whether nothing more is known than that the connection has broken off, as a socket
     ///     does that was idle for too long
-    record Legacy(String why, boolean cut) implements Verdict {}
+    record Legacy(McpException why, boolean cut) implements Verdict {}
 
     /// It has not said anything yet.
     record Silent() implements Verdict {}
@@ -74,7 +74,7 @@ record Probe(
   Era open(Optional<EraMemory.Known> known) throws McpException, InterruptedException {
     return switch (choice()) {
       case LEGACY -> handshake();
-      case MODERN -> modernOnly();
+      case MODERN -> modernOnly(1);
       case AUTO ->
           switch (known.orElse(null)) {
             case EraMemory.Known.Legacy _ -> handshake();
@@ -106,18 +106,21 @@ record Probe(
     return Handshake.open(calls, options, subscribed);
   }
 
-  private Era modernOnly() throws McpException, InterruptedException {
+  private Era modernOnly(int attempt) throws McpException, InterruptedException {
     try (var asked = ask(Stateless.REVISIONS.getFirst())) {
-      Verdict verdict = verdict(asked, Deadline.NEVER);
-      return modern(verdict)
-          .orElseThrow(() ->
-              new ProtocolViolationException(
-                  calls.server()
-                      + ": the server does not speak "
-                      + String.join(", ", Stateless.REVISIONS)
-                      + ", and another revision is not wanted"
-                      + (verdict instanceof Verdict.Legacy(var why, _) ? ": " + why : ""),
-                  null));
+      return switch (verdict(asked, Deadline.NEVER)) {
+        case Verdict.Legacy(_, var cut) when cut && attempt == 1 -> modernOnly(2);
+        case Verdict.Legacy(var why, var cut) when cut -> throw why; // it says nothing of the era
+        case Verdict.Legacy(var why, _) ->
+            throw new ProtocolViolationException(
+                calls.server()
+                    + ": the server does not speak "
+                    + String.join(", ", Stateless.REVISIONS)
+                    + ", and another revision is not wanted: "
+                    + why.getMessage(),
+                why);
+        case Verdict verdict -> modern(verdict).orElseThrow(); // it is not silent for ever
+      };
     }
   }
 
@@ -129,7 +132,11 @@ record Probe(
         return modern.get();
       }
       if (verdict instanceof Verdict.Legacy(var why, var cut)) {
-        LOG.log(System.Logger.Level.DEBUG, "{0}: no modern server: {1}", calls.server(), why);
+        LOG.log(
+            System.Logger.Level.DEBUG,
+            "{0}: no modern server: {1}",
+            calls.server(),
+            why.getMessage());
         return cut && attempt == 1 ? probed(2) : handshake();
       }
       return handshakeUnlessItWasSlow(asked);
@@ -164,24 +171,25 @@ record Probe(
             RpcError.MISSING_CLIENT_CAPABILITY,
             RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
             new Verdict.Refuses(e);
-        default ->
-            e.isNotFound() ? new Verdict.Refuses(e) : new Verdict.Legacy(e.getMessage(), false);
+        default -> e.isNotFound() ? new Verdict.Refuses(e) : new Verdict.Legacy(e, false);
       };
     } catch (ExchangeFailedException e) {
       if (!e.mayHaveRun() && e.status().isEmpty()) {
         throw e; // there is nobody
       }
-      return new Verdict.Legacy(e.getMessage(), e.status().isEmpty());
+      return new Verdict.Legacy(e, e.status().isEmpty());
     } catch (ProtocolViolationException e) {
       calls.ensureOpen(); // else it is the connection that was lost by it
-      return new Verdict.Legacy(e.getMessage(), false);
+      return new Verdict.Legacy(e, false);
     }
     if (answer.isEmpty()) {
       return new Verdict.Silent();
     }
-    return answer.get().get("supportedVersions") instanceof JsonArray
-        ? new Verdict.Modern(answer.get())
-        : new Verdict.Legacy("its answer to " + PROBE + " names no supportedVersions", false);
+    if (answer.get().get("supportedVersions") instanceof JsonArray) {
+      return new Verdict.Modern(answer.get());
+    }
+    String why = calls.server() + ": the answer to " + PROBE + " names no supportedVersions";
+    return new Verdict.Legacy(new ProtocolViolationException(why, null), false);
   }
 
   private static List<String> texts(JsonValue versions) {
