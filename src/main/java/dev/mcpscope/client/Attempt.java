@@ -97,6 +97,7 @@ final class Attempt {
   private final Causes causes;
   private final Deadline deadline;
   private final Optional<CloseReport> earlier;
+  private final EraChoice choice;
   private final Optional<EraMemory.Known> known; // of the server, from before
   private final PendingCalls<McpException> pending = new PendingCalls<>();
   private final Elicitations elicitations = new Elicitations();
@@ -129,7 +130,7 @@ final class Attempt {
   private Deadline nextLook = Deadline.after(Duration.ZERO);
   private HttpPool own; // null if the host's is used, or none
   private Health health = new Health.Good();
-  private End gone; // set when the server goes in the middle of the handshake
+  private Loss gone; // of the server, in the middle of the handshake
   private boolean again;
 
   /// @param deadline for it to be connected
@@ -143,7 +144,8 @@ final class Attempt {
     this.causes = new Causes(server);
     this.deadline = deadline;
     this.earlier = earlier;
-    this.known = connection.shared().eras().recall(spec);
+    this.choice = Probe.choice(spec, options);
+    this.known = choice == EraChoice.AUTO ? recalled() : Optional.empty();
     this.events = new Backlog<>(options.limits().events(), ServerEvent.POLICY);
     this.arrivals =
         new Arrivals(
@@ -154,6 +156,15 @@ final class Attempt {
             events,
             connection.observer(),
             connection.mailbox()::post);
+  }
+
+  /// Without a cache only the era is of use, not what the server has told.
+  private Optional<EraMemory.Known> recalled() {
+    return connection
+        .shared()
+        .eras()
+        .recall(spec)
+        .filter(one -> options.protocol().caching() || one instanceof EraMemory.Known.Legacy);
   }
 
   /// Opens, serves and closes; the owner.
@@ -260,6 +271,7 @@ final class Attempt {
     var probe =
         new Probe(
             spec,
+            choice,
             calls,
             options,
             modern,
@@ -396,46 +408,42 @@ final class Attempt {
   /// In the middle of the handshake what the server has said before it went is the better cause, and
   /// it is on its way: the handshake has been told by now, or is told here, and ends.
   private End lost(Loss loss) {
-    gone = End.failed(causes.of(loss));
-    again = mayHaveDiedOfTheProbe(loss);
     if (handshaken) {
-      return gone;
+      return End.failed(causes.of(loss));
     }
+    gone = loss;
     pending.end(() -> causes.of(loss));
     return null;
   }
 
-  /// Servers of the legacy era may expect `initialize` and nothing else, and end when something else
-  /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
-  /// from an end for another reason, so that a server that ends before it has agreed is started twice.
-  private boolean mayHaveDiedOfTheProbe(Loss loss) {
-    boolean died =
-        mayBeBegunAgain()
-            && known.isEmpty()
-            && era == null
-            && loss.kind() == Loss.Kind.GONE
-            && spec instanceof ServerSpec.Stdio;
-    if (died) {
-      connection.shared().eras().legacy(spec);
-    }
-    return died;
+  private boolean isLost(McpException failure) {
+    return gone != null && failure instanceof ConnectionLostException;
   }
 
-  /// "Re-probing if the cached assumption later fails": what the server refuses first is what was not
-  /// looked at.
+  /// Whether the server may be of another era than it was taken for, so that it is worth another
+  /// attempt; looked at when the handshake has said all it has to say, and not when the server goes: it
+  /// may have told its era before that.
+  ///
+  /// "Re-probing if the cached assumption later fails": what the server refuses, or dies of, is what was
+  /// not looked at. And servers of the legacy era may expect `initialize` and nothing else, and end when
+  /// something else comes, with or without a word: "anything else identifies a legacy server". Nobody
+  /// can tell that from an end for another reason, so that a server that ends before it has agreed is
+  /// started twice.
   private boolean mayBeOfAnotherEra(McpException failure) {
     boolean refused =
         failure instanceof RemoteErrorException
             || failure instanceof ExchangeFailedException e && e.status().isPresent();
-    boolean wrong = mayBeBegunAgain() && known.isPresent() && refused;
-    if (wrong) {
+    boolean died = isLost(failure) && era == null && spec instanceof ServerSpec.Stdio;
+    boolean first = earlier.isEmpty();
+    if (known.isPresent() && !(era instanceof Handshake) && (refused || died)) {
       connection.shared().eras().forget(spec);
+      return first;
     }
-    return wrong;
-  }
-
-  private boolean mayBeBegunAgain() {
-    return earlier.isEmpty() && options.protocol().era() == EraChoice.AUTO;
+    if (known.isEmpty() && died && first && choice == EraChoice.AUTO) {
+      connection.shared().eras().legacy(spec); // if that is wrong, it is forgotten by the next one
+      return true;
+    }
+    return false;
   }
 
   private End opening(String phase) {
@@ -477,11 +485,10 @@ final class Attempt {
   private End handshaken(Throwable failure) {
     handshaken = true;
     return switch (failure) {
-      case null -> gone;
-      case ConnectionLostException _ when gone != null -> gone;
+      case null -> gone == null ? null : End.failed(causes.of(gone));
       case McpException cause -> {
         again = mayBeOfAnotherEra(cause);
-        yield End.failed(cause);
+        yield End.failed(isLost(cause) ? causes.of(gone) : cause);
       }
       default -> failed("the handshake failed: " + failure, failure);
     };

@@ -28,6 +28,7 @@ import java.util.function.Consumer;
 /// A modern server that speaks none of our modern revisions, but one of the others, is spoken to by
 /// handshake: it says so itself.
 ///
+/// @param choice what was found by [#choice]
 /// @param memory is told what is found out
 /// @param subscribed see [Handshake]
 /// @param phase told what is waited for
@@ -36,6 +37,7 @@ import java.util.function.Consumer;
 ///     Backward compatibility, revision 2026-07-28</a>
 record Probe(
     ServerSpec spec,
+    EraChoice choice,
     Calls calls,
     ClientOptions options,
     Stateless.Modern modern,
@@ -72,12 +74,12 @@ record Probe(
   /// @param known what was found out before, and is not looked at again: if it is wrong by now, the
   ///     first request that is made is refused
   Era open(Optional<EraMemory.Known> known) throws McpException, InterruptedException {
-    return switch (choice()) {
+    return switch (choice) {
       case LEGACY -> handshake();
       case MODERN -> modernOnly(1);
       case AUTO ->
           switch (known.orElse(null)) {
-            case EraMemory.Known.Legacy _ -> handshake();
+            case EraMemory.Known.Legacy _ -> noted(handshake());
             case EraMemory.Known.Modern(var discovered) -> agreed(discovered);
             case null -> noted(probed(1));
           };
@@ -94,8 +96,9 @@ record Probe(
     return era;
   }
 
-  /// HTTP with server-sent events is of the legacy era, and has no other.
-  private EraChoice choice() {
+  /// Returns what a server is asked for: HTTP with server-sent events is of the legacy era, and has no
+  /// other.
+  static EraChoice choice(ServerSpec spec, ClientOptions options) {
     boolean sse =
         spec instanceof ServerSpec.Http(_, _, var kind) && kind == ServerSpec.Http.Kind.SSE;
     return sse ? EraChoice.LEGACY : options.protocol().era();
@@ -239,7 +242,7 @@ record Probe(
 
   private Era legacyOnly(List<String> versions) throws McpException, InterruptedException {
     boolean mutual = mutual(versions, Handshake.REVISIONS).isPresent();
-    if (mutual && options.protocol().era() != EraChoice.MODERN) {
+    if (mutual && choice != EraChoice.MODERN) {
       return handshake();
     }
     throw new ProtocolViolationException(

@@ -15,8 +15,10 @@ import dev.mcpscope.ScriptedServer;
 import dev.mcpscope.ScriptedServer.Fault;
 import dev.mcpscope.client.ProbeTest.Way;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.transport.Loss;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -60,6 +62,10 @@ class ProbeTimeTest {
   }
 
   private void start(ServerSpec spec, ClientOptions options) {
+    start(spec, options, states);
+  }
+
+  private void start(ServerSpec spec, ClientOptions options, Connection.Observer observer) {
     connection =
         new Connection(
             "connection/t",
@@ -68,7 +74,7 @@ class ProbeTimeTest {
             options,
             Connection.Shared.nothing(),
             new Connection.Callbacks() {},
-            states);
+            observer);
     Thread.ofVirtual().name("owner").start(connection::run);
   }
 
@@ -172,6 +178,45 @@ class ProbeTimeTest {
     connection.stop(CloseReason.CLOSED);
     Promptly.failure(ConnectionClosedException.class, connection::awaitReady);
     assertThat(connection.awaitClosed().nothingLeft()).isTrue();
+  }
+
+  /// Between the loss and the end of the handshake there is a moment.
+  @Test
+  void aConnectThatIsStoppedWhenTheServerHasDiedOfTheProbeIsNotBegunAnew() throws Exception {
+    var reached = new CountDownLatch(1);
+    var goOn = new CountDownLatch(1);
+    var observer =
+        new Connection.Observer() {
+          @Override
+          public void changed(ConnectionState state) {
+            states.changed(state);
+            if (state.equals(new ConnectionState.Connecting(PROBE))) {
+              reached.countDown();
+              awaitQuietly(goOn);
+            }
+          }
+        };
+    start(
+        ScriptedServer.with(new Fault.Silent(PROBE)),
+        options(Duration.ofSeconds(15), Duration.ofSeconds(30)),
+        observer);
+    reached.await();
+    connection
+        .mailbox()
+        .post(new Attempt.Mail.Lost(new Loss(Loss.Kind.GONE, "the server has died", null)));
+    connection.stop(CloseReason.CLOSED);
+    goOn.countDown();
+    Promptly.failure(ConnectionClosedException.class, connection::awaitReady);
+    assertThat(connection.awaitClosed().processes()).hasSize(1);
+    assertThat(states.names()).doesNotContain("initialize");
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Test
