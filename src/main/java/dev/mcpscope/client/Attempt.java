@@ -100,6 +100,7 @@ final class Attempt {
   private final Causes causes;
   private final Deadline deadline;
   private final Optional<CloseReport> earlier;
+  private final EraChoice choice;
   private final Optional<EraMemory.Known> known; // of the server, from before
   private final PendingCalls<McpException> pending = new PendingCalls<>();
   private final Elicitations elicitations = new Elicitations();
@@ -132,7 +133,7 @@ final class Attempt {
   private Deadline nextLook = Deadline.after(Duration.ZERO);
   private HttpPool own; // null if the host's is used, or none
   private Health health = new Health.Good();
-  private End gone; // set when the server goes in the middle of the handshake
+  private Loss gone; // of the server, in the middle of the handshake
 
   /// @param deadline for it to be connected
   /// @param earlier what the attempt before has left
@@ -145,7 +146,8 @@ final class Attempt {
     this.causes = new Causes(server);
     this.deadline = deadline;
     this.earlier = earlier;
-    this.known = connection.shared().eras().recall(spec);
+    this.choice = Probe.choice(spec, options);
+    this.known = choice == EraChoice.AUTO ? recalled() : Optional.empty();
     this.events = new Backlog<>(options.limits().events(), ServerEvent.POLICY);
     this.arrivals =
         new Arrivals(
@@ -156,6 +158,15 @@ final class Attempt {
             events,
             connection.observer(),
             connection.mailbox()::post);
+  }
+
+  /// Without a cache only the era is of use, not what the server has told.
+  private Optional<EraMemory.Known> recalled() {
+    return connection
+        .shared()
+        .eras()
+        .recall(spec)
+        .filter(one -> options.protocol().caching() || one instanceof EraMemory.Known.Legacy);
   }
 
   /// Opens, serves and closes; the owner.
@@ -262,6 +273,7 @@ final class Attempt {
     var probe =
         new Probe(
             spec,
+            choice,
             calls,
             options,
             modern,
@@ -398,40 +410,42 @@ final class Attempt {
   /// In the middle of the handshake what the server has said before it went is the better cause, and
   /// it is on its way: the handshake has been told by now, or is told here, and ends.
   private End lost(Loss loss) {
-    boolean again = mayHaveDiedOfTheProbe(loss);
-    if (again) {
-      connection.shared().eras().legacy(spec);
-    }
-    gone = End.failed(causes.of(loss), again);
     if (handshaken) {
-      return gone;
+      return End.failed(causes.of(loss));
     }
+    gone = loss;
     pending.end(() -> causes.of(loss));
     return null;
   }
 
-  /// Servers of the legacy era may expect `initialize` and nothing else, and end when something else
-  /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
-  /// from an end for another reason, so that a server that ends before it has agreed is started twice.
-  private boolean mayHaveDiedOfTheProbe(Loss loss) {
-    return mayBeBegunAgain()
-        && known.isEmpty()
-        && era == null
-        && loss.kind() == Loss.Kind.GONE
-        && spec instanceof ServerSpec.Stdio;
+  private boolean isLost(McpException failure) {
+    return gone != null && failure instanceof ConnectionLostException;
   }
 
-  /// "Re-probing if the cached assumption later fails": what the server refuses first is what was not
-  /// looked at.
+  /// Whether the server may be of another era than it was taken for, so that it is worth another
+  /// attempt; looked at when the handshake has said all it has to say, and not when the server goes: it
+  /// may have told its era before that.
+  ///
+  /// "Re-probing if the cached assumption later fails": what the server refuses, or dies of, is what was
+  /// not looked at. And servers of the legacy era may expect `initialize` and nothing else, and end when
+  /// something else comes, with or without a word: "anything else identifies a legacy server". Nobody
+  /// can tell that from an end for another reason, so that a server that ends before it has agreed is
+  /// started twice.
   private boolean mayBeOfAnotherEra(McpException failure) {
     boolean refused =
         failure instanceof RemoteErrorException
             || failure instanceof ExchangeFailedException e && e.status().isPresent();
-    return mayBeBegunAgain() && known.isPresent() && refused;
-  }
-
-  private boolean mayBeBegunAgain() {
-    return earlier.isEmpty() && options.protocol().era() == EraChoice.AUTO;
+    boolean died = isLost(failure) && era == null && spec instanceof ServerSpec.Stdio;
+    boolean first = earlier.isEmpty();
+    if (known.isPresent() && !(era instanceof Handshake) && (refused || died)) {
+      connection.shared().eras().forget(spec);
+      return first;
+    }
+    if (known.isEmpty() && died && first && choice == EraChoice.AUTO) {
+      connection.shared().eras().legacy(spec); // if that is wrong, it is forgotten by the next one
+      return true;
+    }
+    return false;
   }
 
   private End opening(String phase) {
@@ -473,14 +487,10 @@ final class Attempt {
   private End handshaken(Throwable failure) {
     handshaken = true;
     return switch (failure) {
-      case null -> gone;
-      case ConnectionLostException _ when gone != null -> gone;
+      case null -> gone == null ? null : End.failed(causes.of(gone));
       case McpException cause -> {
         boolean again = mayBeOfAnotherEra(cause);
-        if (again) {
-          connection.shared().eras().forget(spec);
-        }
-        yield End.failed(cause, again);
+        yield End.failed(isLost(cause) ? causes.of(gone) : cause, again);
       }
       default -> failed("the handshake failed: " + failure, failure);
     };

@@ -28,6 +28,7 @@ import java.util.function.Consumer;
 /// A modern server that speaks none of our modern revisions, but one of the others, is spoken to by
 /// handshake: it says so itself.
 ///
+/// @param choice what was found by [#choice]
 /// @param memory is told what is found out
 /// @param subscribed see [Handshake]
 /// @param phase told what is waited for
@@ -36,6 +37,7 @@ import java.util.function.Consumer;
 ///     Backward compatibility, revision 2026-07-28</a>
 record Probe(
     ServerSpec spec,
+    EraChoice choice,
     Calls calls,
     ClientOptions options,
     Stateless.Modern modern,
@@ -61,7 +63,7 @@ record Probe(
     ///
     /// @param cut whether nothing more is known than that the connection has broken off, as a socket
     ///     does that was idle for too long
-    record Legacy(String why, boolean cut) implements Verdict {}
+    record Legacy(McpException why, boolean cut) implements Verdict {}
 
     /// It has not said anything yet.
     record Silent() implements Verdict {}
@@ -72,12 +74,12 @@ record Probe(
   /// @param known what was found out before, and is not looked at again: if it is wrong by now, the
   ///     first request that is made is refused
   Era open(Optional<EraMemory.Known> known) throws McpException, InterruptedException {
-    return switch (choice()) {
+    return switch (choice) {
       case LEGACY -> handshake();
       case MODERN -> modernOnly(1);
       case AUTO ->
           switch (known.orElse(null)) {
-            case EraMemory.Known.Legacy _ -> handshake();
+            case EraMemory.Known.Legacy _ -> noted(handshake());
             case EraMemory.Known.Modern(var discovered) -> agreed(discovered);
             case null -> noted(probed(1));
           };
@@ -98,8 +100,9 @@ record Probe(
     return era;
   }
 
-  /// HTTP with server-sent events is of the legacy era, and has no other.
-  private EraChoice choice() {
+  /// Returns what a server is asked for: HTTP with server-sent events is of the legacy era, and has no
+  /// other.
+  static EraChoice choice(ServerSpec spec, ClientOptions options) {
     boolean sse =
         spec instanceof ServerSpec.Http(_, _, var kind) && kind == ServerSpec.Http.Kind.SSE;
     return sse ? EraChoice.LEGACY : options.protocol().era();
@@ -112,25 +115,19 @@ record Probe(
 
   private Era modernOnly(int attempt) throws McpException, InterruptedException {
     try (var asked = ask(Stateless.REVISIONS.getFirst())) {
-      Verdict verdict = verdict(asked, Deadline.NEVER);
-      Optional<Era> modern = modern(verdict);
-      if (modern.isPresent()) {
-        return modern.get();
-      }
-      String why = "";
-      if (verdict instanceof Verdict.Legacy(var said, var cut)) {
-        if (cut && attempt == 1) {
-          return modernOnly(2);
-        }
-        why = ": " + said;
-      }
-      throw new ProtocolViolationException(
-          calls.server()
-              + ": the server does not speak "
-              + String.join(", ", Stateless.REVISIONS)
-              + ", and another revision is not wanted"
-              + why,
-          null);
+      return switch (verdict(asked, Deadline.NEVER)) {
+        case Verdict.Legacy(_, var cut) when cut && attempt == 1 -> modernOnly(2);
+        case Verdict.Legacy(var why, var cut) when cut -> throw why; // it says nothing of the era
+        case Verdict.Legacy(var why, _) ->
+            throw new ProtocolViolationException(
+                calls.server()
+                    + ": the server does not speak "
+                    + String.join(", ", Stateless.REVISIONS)
+                    + ", and another revision is not wanted: "
+                    + why.getMessage(),
+                why);
+        case Verdict verdict -> modern(verdict).orElseThrow(); // it is not silent for ever
+      };
     }
   }
 
@@ -142,7 +139,11 @@ record Probe(
         return modern.get();
       }
       if (verdict instanceof Verdict.Legacy(var why, var cut)) {
-        LOG.log(System.Logger.Level.DEBUG, "{0}: no modern server: {1}", calls.server(), why);
+        LOG.log(
+            System.Logger.Level.DEBUG,
+            "{0}: no modern server: {1}",
+            calls.server(),
+            why.getMessage());
         return cut && attempt == 1 ? probed(2) : handshake();
       }
       return handshakeUnlessItWasSlow(asked);
@@ -178,24 +179,25 @@ record Probe(
             RpcError.MISSING_CLIENT_CAPABILITY,
             RpcError.UNSUPPORTED_PROTOCOL_VERSION ->
             new Verdict.Refuses(e);
-        default ->
-            e.isNotFound() ? new Verdict.Refuses(e) : new Verdict.Legacy(e.getMessage(), false);
+        default -> e.isNotFound() ? new Verdict.Refuses(e) : new Verdict.Legacy(e, false);
       };
     } catch (ExchangeFailedException e) {
       if (!e.mayHaveRun() && e.status().isEmpty()) {
         throw e; // there is nobody
       }
-      return new Verdict.Legacy(e.getMessage(), e.status().isEmpty());
+      return new Verdict.Legacy(e, e.status().isEmpty());
     } catch (ProtocolViolationException e) {
       calls.ensureOpen(); // else it is the connection that was lost by it
-      return new Verdict.Legacy(e.getMessage(), false);
+      return new Verdict.Legacy(e, false);
     }
     if (answer.isEmpty()) {
       return new Verdict.Silent();
     }
-    return answer.get().get("supportedVersions") instanceof JsonArray
-        ? new Verdict.Modern(answer.get())
-        : new Verdict.Legacy("its answer to " + PROBE + " names no supportedVersions", false);
+    if (answer.get().get("supportedVersions") instanceof JsonArray) {
+      return new Verdict.Modern(answer.get());
+    }
+    String why = calls.server() + ": the answer to " + PROBE + " names no supportedVersions";
+    return new Verdict.Legacy(new ProtocolViolationException(why, null), false);
   }
 
   private static List<String> texts(JsonValue versions) {
@@ -245,7 +247,7 @@ record Probe(
 
   private Era legacyOnly(List<String> versions) throws McpException, InterruptedException {
     boolean mutual = mutual(versions, Handshake.REVISIONS).isPresent();
-    if (mutual && options.protocol().era() != EraChoice.MODERN) {
+    if (mutual && choice != EraChoice.MODERN) {
       return handshake();
     }
     throw new ProtocolViolationException(
