@@ -164,6 +164,9 @@ record FaultCase(FaultRow row, Eras era, FaultPhase phase, Cell cell) {
     }
     Object seen = stage.waiting.seen();
     Duration took = Duration.ofNanos(stage.waiting.ended() - begun);
+    if (stage.http != null && seen instanceof CallTimeoutException) {
+      stage.http.awaitExchanges(1); // the stream: who has given up leaves nothing else open
+    }
     return new Played(seen, disconnected(stage), took);
   }
 
