@@ -12,6 +12,7 @@ import dev.mcpscope.FaultScript.Place;
 import dev.mcpscope.FaultScript.Server;
 import dev.mcpscope.FaultScript.Strike;
 import dev.mcpscope.HttpFault.Act;
+import dev.mcpscope.HttpFault.End;
 import dev.mcpscope.client.CallTimeoutException;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionState;
@@ -163,6 +164,9 @@ record FaultCase(FaultRow row, Eras era, FaultPhase phase, Cell cell) {
     }
     Object seen = stage.waiting.seen();
     Duration took = Duration.ofNanos(stage.waiting.ended() - begun);
+    if (stage.http != null && seen instanceof CallTimeoutException) {
+      stage.http.awaitExchanges(1); // the stream: who has given up leaves nothing else open
+    }
     return new Played(seen, disconnected(stage), took);
   }
 
@@ -320,8 +324,8 @@ record FaultCase(FaultRow row, Eras era, FaultPhase phase, Cell cell) {
 
   /// Whether the server's sessions end with the connection: not where it is the server that does not
   /// let them, or has said that there is none, or names it by what cannot be sent; nor where the
-  /// connect ends so early that its name may not have been read; nor where the older way has none to
-  /// delete.
+  /// connect ends so early that its name may not have been read, or a reset takes it along; nor where
+  /// the older way has none to delete.
   private boolean isDeleted() {
     return cell.script().server() instanceof Server.Http(var faults, var kind)
         && kind == ServerSpec.Http.Kind.STREAMABLE_HTTP
@@ -332,7 +336,8 @@ record FaultCase(FaultRow row, Eras era, FaultPhase phase, Cell cell) {
                   case HttpFault.SessionId _ -> true;
                   case HttpFault.On(var at, _, _, var act) ->
                       at.equals("DELETE")
-                          || act instanceof Act.Status(var code, _, _) && code == 404;
+                          || act instanceof Act.Status(var code, _, _) && code == 404
+                          || act instanceof Act.CutShort(_, var end) && end == End.RESET;
                   default -> false;
                 });
   }

@@ -145,9 +145,7 @@ final class FaultCatalogue {
     return List.of(
         fault("exits before it answers `initialize`", "A1 A11 B5 C", stdio(exits))
             .connecting(lost("code 7"), GRACEFUL, exit(7), stderr("no database"), twice())
-            .probed()
-            .inModernEra()
-            .connecting(lost("code 7"), GRACEFUL, exit(7), stderr("no database")),
+            .probed(),
         fault("there is no such program", "A1 A4 C", missing("/no/such/server"))
             .inLegacyEra()
             .connecting(lost("cannot start"), GRACEFUL),
@@ -317,7 +315,7 @@ final class FaultCatalogue {
             .with(stdio(new Fault.Struck(PROBE, false, Blow.KILLED)))
             .probingDying(CONNECTED, GRACEFUL, exit(0), twice())
             .with(stdio(new Fault.Struck("initialize", false, Blow.KILLED)))
-            .connecting(lost("exited with code 137"), GRACEFUL, exit(137))
+            .connecting(lost("exited with code 137"), GRACEFUL, exit(137), twice())
             .with(stdio().struckBy(KILL))
             .idle(lost("exited with code 137"), GRACEFUL, exit(137))
             .inCall(lost("exited with code 137"), GRACEFUL, exit(137)),
@@ -330,7 +328,7 @@ final class FaultCatalogue {
             .with(stdio(new Fault.Struck(PROBE, false, Blow.EXITS_IN_A_LINE)))
             .probingDying(CONNECTED, GRACEFUL, exit(0), twice())
             .with(stdio(new Fault.Struck("initialize", false, Blow.EXITS_IN_A_LINE)))
-            .connecting(lost("exited with code 4"), GRACEFUL, exit(4))
+            .connecting(lost("exited with code 4"), GRACEFUL, exit(4), twice())
             .with(stdio(new Fault.Struck("tools/call", true, Blow.EXITS_IN_A_LINE)).struckBy(CALL))
             .idle(lost("exited with code 4"), GRACEFUL, exit(4))
             .with(stdio(new Fault.Struck("tools/call", false, Blow.EXITS_IN_A_LINE)))
@@ -339,7 +337,7 @@ final class FaultCatalogue {
             .with(stdio(new Fault.Struck(PROBE, false, Blow.CLOSES_STDOUT)))
             .probingDying(CONNECTED, GRACEFUL, exit(0), twice())
             .with(stdio(new Fault.Struck("initialize", false, Blow.CLOSES_STDOUT)))
-            .connecting(lost("closed its side of the pipe"), GRACEFUL, exit(0))
+            .connecting(lost("closed its side of the pipe"), GRACEFUL, exit(0), twice())
             .with(stdio(new Fault.Struck("tools/call", true, Blow.CLOSES_STDOUT)).struckBy(CALL))
             .idle(lost("closed its side of the pipe"), GRACEFUL, exit(0))
             .with(stdio(new Fault.Struck("tools/call", false, Blow.CLOSES_STDOUT)))

@@ -55,7 +55,8 @@ record FaultRow(
   /// @param outcome how the server goes
   /// @param named what the report has to name, and it may name no other failure and no other thread
   record Expected(Seen seen, Outcome outcome, List<Named> named) {
-    /// The same in the modern era, in which there is no session that could be kept.
+    /// The same in the modern era, in which there is no session that could be kept, and no era to
+    /// be found out if no other one is wanted.
     ///
     /// @param handshake whether it is about how a connection begins: a server that answers by anything
     ///     but a word of this era is not one of it, whatever that is
@@ -63,7 +64,9 @@ record FaultRow(
       return new Expected(
           seen instanceof Seen.Failure failure && handshake ? failure.ofNoServerOfThisEra() : seen,
           outcome,
-          named.stream().filter(one -> one.part() != Part.KEPT).toList());
+          named.stream()
+              .filter(one -> one.part() != Part.KEPT && one.part() != Part.STARTED)
+              .toList());
     }
   }
 
