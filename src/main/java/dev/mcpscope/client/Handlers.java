@@ -88,6 +88,7 @@ final class Handlers {
   private final Map<JsonValue, Asked> running = new ConcurrentHashMap<>();
   private final AtomicLong unanswered = new AtomicLong();
   private final AtomicLong unansweredBytes = new AtomicLong();
+  private volatile boolean callsOnly; // are served: a server has no requests of its own
 
   Handlers(
       String connection,
@@ -105,6 +106,12 @@ final class Handlers {
     this.guests = guests;
     this.elicitations = elicitations;
     this.mailbox = new Mailbox<>(options.limits().serverRequests());
+  }
+
+  /// From now on requests of the server's own are dropped: "The server MUST NOT write JSON-RPC
+  /// requests", and "the client MUST NOT write JSON-RPC responses". Any thread.
+  void serveCallsOnly() {
+    callsOnly = true;
   }
 
   /// Takes a request; the reader's.
@@ -126,6 +133,11 @@ final class Handlers {
   }
 
   private boolean offer(Asked asked) {
+    if (asked.onTheWire && callsOnly) {
+      LOG.log(
+          System.Logger.Level.DEBUG, "{0}: dropped a request of a server that has none", server);
+      return true;
+    }
     long count = unanswered.incrementAndGet();
     long bytes = unansweredBytes.addAndGet(asked.bytes);
     if (count > options.limits().serverRequests()

@@ -68,6 +68,7 @@ final class Stateless implements Era {
   /// Begins to speak to a server that has told this of itself, and to listen to it.
   static Stateless open(Calls calls, ClientOptions options, Modern modern, ServerInfo server) {
     var era = new Stateless(calls, options, modern, server);
+    modern.handlers().serveCallsOnly();
     modern.subscriptions().begin(server, era::complete);
     return era;
   }
@@ -78,7 +79,13 @@ final class Stateless implements Era {
     return JsonObject.of(
         PREFIX + "protocolVersion", version,
         PREFIX + "clientInfo", options.identity(),
-        PREFIX + "clientCapabilities", options.features().capabilities());
+        PREFIX + "clientCapabilities", capabilities(options));
+  }
+
+  /// That the roots change is not told in this era.
+  private static JsonObject capabilities(ClientOptions options) {
+    JsonObject declared = options.features().capabilities();
+    return declared.has("roots") ? declared.with("roots", JsonObject.EMPTY) : declared;
   }
 
   private JsonObject complete(JsonObject params) {
