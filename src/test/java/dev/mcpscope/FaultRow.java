@@ -74,9 +74,11 @@ record FaultRow(
   sealed interface Seen {
     /// It fails so, in words that name the cause.
     record Failure(Class<? extends Exception> type, String word) implements Seen {
+      /// A connection that breaks off says nothing of the era, and there is nothing to quote of it.
       Failure ofNoServerOfThisEra() {
         boolean answered =
-            type == RemoteErrorException.class || type == ExchangeFailedException.class;
+            type == RemoteErrorException.class
+                || type == ExchangeFailedException.class && !word.isEmpty();
         return new Failure(
             answered ? ProtocolViolationException.class : type,
             word.replace(FaultScript.HANDSHAKE, FaultScript.PROBE));
