@@ -49,6 +49,8 @@ public final class CommandLine {
         demo-server   the tour's MCP server alone, on stdin and stdout
             --http N            over HTTP instead, at http://127.0.0.1:N/mcp; 0 takes a free port;
                                 it prints one line on stdout when it is ready
+            --era ERA           which revisions of MCP it speaks: legacy, those that begin with a
+                                handshake; modern, 2026-07-28; or dual, both      [dual]
 
         --help, --version
 
@@ -119,7 +121,7 @@ public final class CommandLine {
         options(rest, List.of());
         yield Tour.run(System.out);
       }
-      case "demo-server" -> demoServer(options(rest, List.of("--http")));
+      case "demo-server" -> demoServer(options(rest, List.of("--http", "--era")));
       default -> throw new UsageException("there is no verb " + verb + suggestion(verb, VERBS));
     };
   }
@@ -252,14 +254,16 @@ public final class CommandLine {
 
   private static int demoServer(Map<String, String> options)
       throws UsageException, IOException, InterruptedException {
+    DemoServer.Eras eras = eras(options.getOrDefault("--era", "dual"));
     if (!options.containsKey("--http")) {
-      return DemoServer.run(System.in, System.out, System.err);
+      return DemoServer.run(eras, System.in, System.out, System.err);
     }
     int port = number("--http", options.get("--http"));
     if (port < 0 || port > 65_535) {
       throw new UsageException("--http must be 0 to 65535, is " + port);
     }
-    DemoHttpServer server = DemoHttpServer.open(port, System.err);
+    DemoHttpServer server =
+        DemoHttpServer.open(port, System.err, DemoHttpServer.Options.defaults().withEras(eras));
     Runnable end =
         () -> {
           server.close();
@@ -269,6 +273,15 @@ public final class CommandLine {
     System.out.println("demo-server ready " + server.uri());
     new CountDownLatch(1).await(); // as in serve
     return 0;
+  }
+
+  private static DemoServer.Eras eras(String name) throws UsageException {
+    return switch (name) {
+      case "dual" -> DemoServer.Eras.DUAL;
+      case "modern" -> DemoServer.Eras.MODERN;
+      case "legacy" -> DemoServer.Eras.LEGACY;
+      default -> throw new UsageException("--era must be dual, modern or legacy, is " + name);
+    };
   }
 
   private static ServersFile servers(String file) throws IOException {

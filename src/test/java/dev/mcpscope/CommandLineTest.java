@@ -57,6 +57,7 @@ class CommandLineTest {
             .contains(
                 "Usage:", "serve", "--port N", "--host ADDRESS", "--allow LIST", "demo-server")
             .contains("--servers FILE", "--allow-host LIST", "--allow-origin LIST", "--http N")
+            .contains("--era ERA")
             .contains("MCP_SCOPE_TOKEN")
             .endsWith("\n\n" + Settings.help());
         assertThat(program.process.exitValue()).isZero();
@@ -90,6 +91,8 @@ class CommandLineTest {
         "demo-server --http | --http needs a value",
         "demo-server --http=many | --http must be a number, is many",
         "demo-server --http 65536 | --http must be 0 to 65535, is 65536",
+        "demo-server --era old | --era must be dual, modern or legacy, is old",
+        "demo --era dual    | unknown option --era",
         "serve now          | unexpected argument now",
         "--port             | --port needs a value",
         "--port --host x    | --port needs a value",
@@ -288,6 +291,23 @@ class CommandLineTest {
         program.terminate();
         assertThat(stream.body()).containsExactly("id: get-0.1", "data: ", "");
         assertThat(program.err()).isEmpty();
+      }
+    });
+  }
+
+  @ParameterizedTest
+  @CsvSource({"dual, 400", "legacy, 400", "modern, 405"}) // there is no session; there is no GET
+  void demoServerSpeaksTheEraThatItIsTold(String era, int status) throws Exception {
+    NothingLeft.after(() -> {
+      try (var program = new Program(temp, Map.of(), "demo-server", "--http=0", "--era", era);
+          var http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+        var uri = URI.create(program.out.readLine().replace("demo-server ready ", ""));
+        var get = HttpRequest.newBuilder(uri).header("Accept", "text/event-stream").build();
+        assertThat(http.send(get, BodyHandlers.ofString()).statusCode()).isEqualTo(status);
+        var modern = HttpRequest.newBuilder(uri).header("MCP-Protocol-Version", "2026-07-28");
+        assertThat(http.send(modern.build(), BodyHandlers.ofString()).statusCode())
+            .isEqualTo(era.equals("legacy") ? 400 : 405);
+        program.terminate();
       }
     });
   }

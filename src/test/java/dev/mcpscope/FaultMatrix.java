@@ -26,13 +26,14 @@ final class FaultMatrix {
                 "fault",
                 "catalogue",
                 "transport",
+                "era",
                 "phase",
                 "the caller saw",
                 "outcome",
                 "the report names",
                 "ended",
                 "ms / budget ms")));
-    rows.append(row(Stream.generate(() -> "---").limit(9).toList()));
+    rows.append(row(Stream.generate(() -> "---").limit(10).toList()));
     observed.forEach((fault, came) ->
         rows.append(
             row(
@@ -40,6 +41,7 @@ final class FaultMatrix {
                     fault.row().fault(),
                     fault.row().numbers(),
                     fault.row().transport(),
+                    word(fault.era()),
                     fault.phase().text,
                     came.seen(),
                     came.outcome().name().toLowerCase(Locale.ROOT),
@@ -70,19 +72,35 @@ final class FaultMatrix {
     Stream<String> phases = Stream.of(FaultPhase.values()).map(phase -> phase.text);
     var table = new ArrayList<String>();
     table.add(
-        row(Stream.concat(Stream.of("fault", "catalogue", "transport"), phases).toList()).strip());
-    table.add("|" + "---|".repeat(3 + FaultPhase.values().length));
+        row(Stream.concat(Stream.of("fault", "catalogue", "transport", "era"), phases).toList())
+            .strip());
+    table.add("|" + "---|".repeat(4 + FaultPhase.values().length));
     FaultCatalogue.rows().map(FaultMatrix::expected).forEach(table::add);
     return table;
   }
 
   private static String expected(FaultRow row) {
-    Stream<String> cells =
-        Stream.of(FaultPhase.values())
-            .map(phase -> row.expected(phase).map(FaultMatrix::cell).orElse(NEVER));
-    return row(Stream.concat(Stream.of(row.fault(), row.numbers(), row.transport()), cells)
+    String era = row.eras().size() > 1 ? "both" : word(row.eras().iterator().next());
+    Stream<String> cells = Stream.of(FaultPhase.values()).map(phase -> cell(row, phase));
+    return row(Stream.concat(Stream.of(row.fault(), row.numbers(), row.transport(), era), cells)
             .toList())
         .strip();
+  }
+
+  private static String word(Eras era) {
+    return era.name().toLowerCase(Locale.ROOT);
+  }
+
+  /// What is expected in both eras, once if it is the same.
+  private static String cell(FaultRow row, FaultPhase phase) {
+    String legacy = row.expected(Eras.LEGACY, phase).map(FaultMatrix::cell).orElse(NEVER);
+    String modern = row.expected(Eras.MODERN, phase).map(FaultMatrix::cell).orElse(NEVER);
+    boolean bothCount = row.eras().size() > 1 && !modern.equals(legacy);
+    if (!row.eras().contains(Eras.LEGACY)) {
+      return modern;
+    }
+    boolean same = !bothCount || FaultPhase.PROBES.contains(phase) && modern.equals(NEVER);
+    return same ? legacy : legacy + "; modern: " + modern;
   }
 
   private static String cell(Expected expected) {

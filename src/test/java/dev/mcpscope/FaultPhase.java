@@ -6,6 +6,10 @@ import java.util.Set;
 
 /// Where in the life of a connection a fault can strike.
 enum FaultPhase {
+  /// The server says nothing to the question for its era; then the connect itself meets the fault.
+  PROBING_SILENT("probing, silent", null),
+  /// The server dies of that question, or hangs up; then the connect itself meets the fault.
+  PROBING_DYING("probing, dying", null),
   /// The connect itself meets it.
   CONNECTING("connecting", null),
   /// It strikes a connection that nobody uses.
@@ -23,6 +27,9 @@ enum FaultPhase {
 
   /// The four in which this side ends the connection.
   static final Set<FaultPhase> ENDS = EnumSet.range(CLOSING, HOST_ENDING);
+
+  /// The two before it is known which era the server speaks.
+  static final Set<FaultPhase> PROBES = EnumSet.of(PROBING_SILENT, PROBING_DYING);
 
   final String text;
   final CloseReason reason; // what the caller is told that waits; null if it is not this side's end

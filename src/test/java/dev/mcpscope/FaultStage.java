@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.mcpscope.FaultScript.Place;
 import dev.mcpscope.FaultScript.Server;
+import dev.mcpscope.ScriptedServer.Fault;
 import dev.mcpscope.client.CallOptions;
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ClientOptions;
@@ -72,6 +73,7 @@ final class FaultStage implements HostListener, AutoCloseable {
   Waiting waiting; // null until somebody waits
   McpClient client; // null until it is connected
   private final CountDownLatch over = new CountDownLatch(1);
+  private final CountDownLatch asked = new CountDownLatch(1); // the handler was
   private final AtomicBoolean welcomed = new AtomicBoolean();
   private final Set<Thread> stubborn = ConcurrentHashMap.newKeySet();
 
@@ -131,6 +133,7 @@ final class FaultStage implements HostListener, AutoCloseable {
     if (script.manners().containsKey(Place.HANDLER)) {
       features =
           features.withRoots(() -> {
+            asked.countDown();
             behave(Place.HANDLER);
             return List.of();
           });
@@ -140,8 +143,12 @@ final class FaultStage implements HostListener, AutoCloseable {
 
   private ServerSpec spec() {
     return switch (script.server()) {
-      case Server.Stdio(var spec, _) ->
-          spec.withEnvironment(Map.of(ScriptedServer.BOOK, book.path()));
+      case Server.Stdio(var faults, boolean wrapped) -> {
+        Fault[] all = faults.toArray(Fault[]::new);
+        yield (wrapped ? ScriptedServer.wrapped(all) : ScriptedServer.with(all))
+            .withEnvironment(Map.of(ScriptedServer.BOOK, book.path()));
+      }
+      case Server.Missing(var command) -> ServerSpec.stdio(command);
       case Server.Http(_, var kind) ->
           switch (kind) {
             case STREAMABLE_HTTP -> ServerSpec.http(http.url());
@@ -189,7 +196,11 @@ final class FaultStage implements HostListener, AutoCloseable {
             ? CallOptions.defaults().withProgress(_ -> behaveQuietly(Place.PROGRESS))
             : CallOptions.defaults();
     Map<String, ?> arguments =
-        tool.equals("progress") ? Map.of("everyMs", 1, "count", 3) : Map.of("text", TEXT);
+        switch (tool) {
+          case "progress" -> Map.of("everyMs", 1, "count", 3);
+          case "ask" -> Map.of("message", Map.of("method", "roots/list"));
+          default -> Map.of("text", TEXT);
+        };
     waiting = new Waiting(() -> client.callTool(tool, arguments, call).text());
   }
 
@@ -207,6 +218,16 @@ final class FaultStage implements HostListener, AutoCloseable {
         .inheritIO()
         .start()
         .waitFor();
+  }
+
+  /// What is asked for to hear what changes.
+  String listening() {
+    return script.isModern() ? FaultScript.modern("GET") : "GET";
+  }
+
+  /// Waits until the handler is asked.
+  void awaitAsked() throws InterruptedException {
+    assertThat(asked.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
   }
 
   /// Waits until the server has told something.

@@ -74,20 +74,23 @@ final class Attempt {
   ///
   /// @param cause what callers are told
   /// @param reason the same in words, for the report
-  record End(McpException cause, String reason) {
+  /// @param again whether there is to be another attempt
+  record End(McpException cause, String reason, boolean again) {
     static End stopped(String server, CloseReason reason) {
-      return new End(new ConnectionClosedException(server, reason), reason.text());
+      return new End(new ConnectionClosedException(server, reason), reason.text(), false);
     }
 
     static End failed(McpException cause) {
-      return new End(cause, cause.getMessage());
+      return failed(cause, false);
+    }
+
+    static End failed(McpException cause, boolean again) {
+      return new End(cause, cause.getMessage(), again);
     }
   }
 
   /// What came of it.
-  ///
-  /// @param again whether there is to be another attempt
-  record Outcome(End end, CloseReport report, boolean again) {}
+  record Outcome(End end, CloseReport report) {}
 
   private final Connection connection;
   private final String name;
@@ -131,7 +134,6 @@ final class Attempt {
   private HttpPool own; // null if the host's is used, or none
   private Health health = new Health.Good();
   private Loss gone; // of the server, in the middle of the handshake
-  private boolean again;
 
   /// @param deadline for it to be connected
   /// @param earlier what the attempt before has left
@@ -174,7 +176,7 @@ final class Attempt {
       var closing = new Closing(end.reason(), options.close());
       earlier.ifPresent(closing::attempted);
       close(scope, closing, end);
-      return new Outcome(end, closing.report(), again); // nothing is left but what the report names
+      return new Outcome(end, closing.report()); // nothing is left but what the report names
     }
   }
 
@@ -487,8 +489,8 @@ final class Attempt {
     return switch (failure) {
       case null -> gone == null ? null : End.failed(causes.of(gone));
       case McpException cause -> {
-        again = mayBeOfAnotherEra(cause);
-        yield End.failed(isLost(cause) ? causes.of(gone) : cause);
+        boolean again = mayBeOfAnotherEra(cause);
+        yield End.failed(isLost(cause) ? causes.of(gone) : cause, again);
       }
       default -> failed("the handshake failed: " + failure, failure);
     };
@@ -508,7 +510,7 @@ final class Attempt {
   /// Releases everything, in this order, whatever state the connection is in and whichever step
   /// fails. Before the scope is closed, nothing that its subtasks wait for may still block them.
   private void close(TaskScope<Mail> scope, Closing closing, End end) {
-    if (!again) {
+    if (!end.again()) {
       connection.publish(new ConnectionState.Closing(end.reason()));
     }
     closing.step(

@@ -229,6 +229,11 @@ final class Calls {
     pending.ensureOpen();
   }
 
+  /// Returns whether no calls are accepted any more.
+  boolean isOver() {
+    return pending.isOver();
+  }
+
   /// Returns whether arguments of tools go beside their calls.
   boolean mirrorsArguments() {
     return transport.mirrorsArguments();

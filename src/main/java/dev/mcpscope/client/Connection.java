@@ -142,7 +142,7 @@ public final class Connection {
     try {
       Deadline connected = Deadline.after(options.connectTimeout()); // the start takes of it too
       Attempt.Outcome outcome = new Attempt(this, connected, Optional.empty()).run();
-      if (outcome.again()) {
+      if (outcome.end().again()) {
         outcome = again(outcome, connected);
       }
       mailbox.close();
@@ -161,15 +161,16 @@ public final class Connection {
   private Attempt.Outcome again(Attempt.Outcome first, Deadline connected) {
     for (Attempt.Mail mail : mailbox.drain()) {
       if (mail instanceof Attempt.Mail.Stop(var reason)) {
-        return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report(), false);
+        return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report());
       }
     }
-    LOG.log(
-        System.Logger.Level.DEBUG,
-        "{0}: once more, as {1}",
-        server,
-        first.end().cause().getMessage());
-    return new Attempt(this, connected, Optional.of(first.report())).run();
+    McpException why = first.end().cause();
+    LOG.log(System.Logger.Level.DEBUG, "{0}: once more, as {1}", server, why.getMessage());
+    Attempt.Outcome second = new Attempt(this, connected, Optional.of(first.report())).run();
+    if (!ready.isDone()) {
+      second.end().cause().addSuppressed(why);
+    }
+    return second;
   }
 
   private void published(Attempt.End end, CloseReport report) {

@@ -128,7 +128,8 @@ public final class McpClient implements AutoCloseable {
 
   // Tools.
 
-  /// Asks the server for its tools, all pages of them; none when it has not declared any.
+  /// Asks the server for its tools, all pages of them; none when it has not declared any. Over HTTP, in
+  /// revision 2026-07-28, those are left out whose `x-mcp-header` breaks the rules; the log says why.
   ///
   /// @see <a href="https://modelcontextprotocol.io/specification/2025-11-25/server/tools">Tools,
   ///     revision 2025-11-25</a>
@@ -186,9 +187,11 @@ public final class McpClient implements AutoCloseable {
     return ask("resources/read", params, call, ResourceContents::parseAll);
   }
 
-  /// Has the server tell when a resource changes, by [ServerEvent.ResourceUpdated].
+  /// Has the server tell when a resource changes, by [ServerEvent.ResourceUpdated]; returns when it
+  /// will. If it is lost and started again by a host, it is told again.
   ///
-  /// @throws UnsupportedOperationException when it has not declared that it does
+  /// @throws UnsupportedOperationException when it has not declared that it does, or does not for this
+  ///     resource
   public void subscribe(String uri) throws McpException, InterruptedException {
     require("resources", "subscribe");
     era.subscribe(uri, calls.terms(call));
@@ -242,7 +245,8 @@ public final class McpClient implements AutoCloseable {
 
   // The rest.
 
-  /// Asks the server to log from this level up, by [ServerEvent.LogMessage].
+  /// Asks the server to log from this level up, by [ServerEvent.LogMessage]; in revision 2026-07-28 with
+  /// each request from now on, for which nothing is sent here.
   ///
   /// @see <a
   ///     href="https://modelcontextprotocol.io/specification/2025-11-25/server/utilities/logging">
@@ -252,7 +256,8 @@ public final class McpClient implements AutoCloseable {
     era.setLogLevel(level, calls.terms(call));
   }
 
-  /// Tells the server that the roots are others now, so that it asks for them; never blocks.
+  /// Tells the server that the roots are others now, so that it asks for them; never blocks. In revision
+  /// 2026-07-28 it asks whenever it needs them, and nothing is sent.
   ///
   /// @throws UnsupportedOperationException when no roots were given
   /// @throws CallTimeoutException when the server does not read, and was not told
@@ -263,7 +268,7 @@ public final class McpClient implements AutoCloseable {
     era.rootsChanged();
   }
 
-  /// Asks the server whether it is there.
+  /// Asks the server whether it is there: by `ping`, or, in revision 2026-07-28, by `server/discover`.
   public void ping() throws McpException, InterruptedException {
     era.ping(calls.terms(call));
   }

@@ -89,9 +89,13 @@ record Probe(
   private Era noted(Era era) {
     switch (era) {
       case Handshake _ -> memory.legacy(spec);
-      case Stateless _ when options.protocol().caching() ->
+      case Stateless _ -> {
+        // One without tools would be asked nothing else, and be connected though it may not be
+        // there.
+        if (options.protocol().caching() && era.server().declares("tools")) {
           memory.modern(spec, era.server().json());
-      case Stateless _ -> {}
+        }
+      }
     }
     return era;
   }
@@ -160,7 +164,8 @@ record Probe(
 
   private Calls.Asked ask(String version) throws McpException {
     phase.accept(PROBE);
-    return calls.ask(PROBE, Stateless.params(JsonObject.EMPTY, options, version), _ -> {});
+    JsonObject params = JsonObject.of("_meta", Stateless.meta(options, version));
+    return calls.ask(PROBE, params, _ -> {});
   }
 
   private Verdict verdict(Calls.Asked asked, Deadline deadline)

@@ -3,6 +3,7 @@ package dev.mcpscope.client;
 import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
+import dev.mcpscope.json.JsonValue;
 import java.util.Optional;
 
 /// What a server has told of itself.
@@ -21,6 +22,8 @@ public record ServerInfo(
     Optional<String> instructions,
     JsonObject json) {
 
+  private static final String SELF = "io.modelcontextprotocol/serverInfo";
+
   static ServerInfo parse(JsonObject result) throws JsonException {
     JsonObject server = result.object("serverInfo");
     return new ServerInfo(
@@ -36,9 +39,7 @@ public record ServerInfo(
   ///
   /// @param protocolVersion which of its revisions is spoken
   static ServerInfo discovered(JsonObject result, String protocolVersion) throws JsonException {
-    JsonObject meta = result.optionalObject("_meta").orElse(JsonObject.EMPTY);
-    JsonObject server =
-        meta.optionalObject("io.modelcontextprotocol/serverInfo").orElse(JsonObject.EMPTY);
+    JsonObject server = identity(result);
     return new ServerInfo(
         server.optionalString("name").orElse(""),
         server.optionalString("version").orElse(""),
@@ -46,6 +47,21 @@ public record ServerInfo(
         result.optionalObject("capabilities").orElse(JsonObject.EMPTY),
         result.optionalString("instructions"),
         result);
+  }
+
+  /// Revision 2026-07-28 has it beside the result, those before in it.
+  private static JsonObject identity(JsonObject result) {
+    JsonValue told =
+        result.get("_meta") instanceof JsonObject meta && meta.has(SELF)
+            ? meta.get(SELF)
+            : result.get("serverInfo");
+    return told instanceof JsonObject server ? server : JsonObject.EMPTY;
+  }
+
+  /// Returns who the server says that it is, as it sent it: its name and version, and what else there
+  /// is; empty if it does not say.
+  public JsonObject identity() {
+    return identity(json);
   }
 
   /// Returns what is taken for true of a server that speaks this revision and does not know

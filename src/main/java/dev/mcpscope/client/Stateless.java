@@ -45,7 +45,7 @@ final class Stateless implements Era {
   private final ResultCache cache;
 
   private volatile ServerInfo server;
-  private volatile LogLevel logLevel; // null until it is asked for
+  private volatile JsonObject meta; // of each request
   private volatile Map<String, MirroredArguments> mirrored = Map.of(); // by tool
 
   private Stateless(Calls calls, ClientOptions options, Modern modern, ServerInfo server) {
@@ -55,6 +55,7 @@ final class Stateless implements Era {
     this.subscriptions = modern.subscriptions();
     this.cache = modern.cache();
     this.server = server;
+    this.meta = meta(options, server.protocolVersion());
   }
 
   /// What of its connection this era alone makes use of.
@@ -72,15 +73,13 @@ final class Stateless implements Era {
     return era;
   }
 
-  /// Returns the params of a request of this revision: "Every request declares the protocol version it
-  /// is using", and who asks, and what he can do.
-  static JsonObject params(JsonObject params, ClientOptions options, String version) {
-    JsonObject meta = params.get("_meta") instanceof JsonObject given ? given : JsonObject.EMPTY;
-    return params.with(
-        "_meta",
-        meta.with(PREFIX + "protocolVersion", version)
-            .with(PREFIX + "clientInfo", options.identity())
-            .with(PREFIX + "clientCapabilities", capabilities(options)));
+  /// Returns what each request says besides: "Every request declares the protocol version it is using",
+  /// and who asks, and what he can do.
+  static JsonObject meta(ClientOptions options, String version) {
+    return JsonObject.of(
+        PREFIX + "protocolVersion", version,
+        PREFIX + "clientInfo", options.identity(),
+        PREFIX + "clientCapabilities", capabilities(options));
   }
 
   /// That the roots change is not told in this era.
@@ -90,12 +89,7 @@ final class Stateless implements Era {
   }
 
   private JsonObject complete(JsonObject params) {
-    JsonObject all = params(params, options, server.protocolVersion());
-    LogLevel level = logLevel;
-    return level == null
-        ? all
-        : all.with(
-            "_meta", ((JsonObject) all.get("_meta")).with(PREFIX + "logLevel", level.word()));
+    return params.with("_meta", meta);
   }
 
   @Override
@@ -208,7 +202,7 @@ final class Stateless implements Era {
       case RpcError.UNSUPPORTED_PROTOCOL_VERSION -> {
         Optional<String> version =
             supported(e).stream().filter(REVISIONS::contains).max(String::compareTo);
-        version.ifPresent(spoken -> server = server.withProtocolVersion(spoken));
+        version.ifPresent(this::speak);
         return version.isPresent();
       }
       // "The client SHOULD call tools/list to check for changes to the tool's inputSchema, then
@@ -226,6 +220,11 @@ final class Stateless implements Era {
         return false;
       }
     }
+  }
+
+  private synchronized void speak(String version) {
+    server = server.withProtocolVersion(version);
+    meta = meta.with(PREFIX + "protocolVersion", version);
   }
 
   /// The revisions that a server speaks which does not speak the one that it was asked in.
@@ -283,8 +282,8 @@ final class Stateless implements Era {
   }
 
   @Override
-  public void setLogLevel(LogLevel level, Calls.Terms terms) {
-    logLevel = level;
+  public synchronized void setLogLevel(LogLevel level, Calls.Terms terms) {
+    meta = meta.with(PREFIX + "logLevel", level.word());
   }
 
   @Override

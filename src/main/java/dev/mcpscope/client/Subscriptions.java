@@ -25,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -127,11 +128,11 @@ final class Subscriptions {
     return params.get("_meta") instanceof JsonObject meta ? meta.get(ID) : null;
   }
 
-  /// Takes the server's word that it will tell what it is asked to.
+  /// Takes the server's word that it will tell what it is asked to; said again, it is no news.
   void acknowledged(JsonObject params) {
     JsonValue id = id(params);
     Listen listen = id == null ? null : open.get(id);
-    if (listen != null) {
+    if (listen != null && listen.acknowledged.compareAndSet(false, true)) {
       mailbox.post(new Mail.Acknowledged(listen, params));
     }
   }
@@ -144,9 +145,9 @@ final class Subscriptions {
     }
   }
 
-  /// Takes the news that the server is there again.
+  /// Takes the news that the server is there again; one that waits is enough.
   void retry() {
-    mailbox.post(new Mail.Retry());
+    mailbox.offer(new Mail.Retry());
   }
 
   private ConnectionLostException failed(String what) {
@@ -226,7 +227,7 @@ final class Subscriptions {
       }
       case Mail.Acknowledged(var listen, var params) when listen == next ->
           acknowledged(scope, params);
-      case Mail.Acknowledged _ -> {} // once more, or of one that is not wanted any more
+      case Mail.Acknowledged _ -> {} // of one that is not wanted any more
       case Mail.Over(var listen, var failure) -> over(scope, listen, failure);
       case Mail.Retry() -> {
         if (current == null && next == null && !refused) {
@@ -279,6 +280,7 @@ final class Subscriptions {
     current = next;
     next = null;
     due = Deadline.NEVER;
+    refused = false;
     reconnects.opened();
     Set<String> agreed = new LinkedHashSet<>(current.resources);
     Set<String> declined = new LinkedHashSet<>();
@@ -369,7 +371,7 @@ final class Subscriptions {
     } else {
       return; // it was replaced
     }
-    if (current == null) {
+    if (current == null && next == null && !(lists.isEmpty() && resources.isEmpty())) {
       again(failure);
     }
     if (next == null && !changes.isEmpty()) {
@@ -379,6 +381,9 @@ final class Subscriptions {
 
   /// Plans the next attempt, if there is to be one.
   private void again(Throwable failure) {
+    if (calls.isOver()) {
+      return; // it is the connection that ends, and this subtask with it
+    }
     String why = failure == null ? "the server has ended it" : failure.getMessage();
     Optional<Deadline> attempt = Optional.empty();
     refused = isForGood(failure);
@@ -402,7 +407,6 @@ final class Subscriptions {
     return switch (failure) {
       case null -> false;
       case RemoteErrorException _, ProtocolViolationException _ -> true;
-      case ConnectionClosedException _ -> true; // the connection ends
       case ExchangeFailedException e -> {
         OptionalInt status = e.status();
         yield status.isPresent()
@@ -418,6 +422,7 @@ final class Subscriptions {
     final JsonObject filter;
     final Set<String> resources;
     final List<Mail.Change> changes; // that it stands for
+    final AtomicBoolean acknowledged = new AtomicBoolean(); // the owner has mail of it
     Set<String> agreed = Set.of(); // of the resources, by the server; the owner's
     volatile RpcId id; // null until it is sent
 

@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 
 /// A call of a tool that has no answer yet: what was asked for, where it is answered, and the mail by
 /// which its thread hears from the one that reads.
-final class DemoCall {
+final class DemoCall implements DemoTask {
 
   /// What may come while a call runs.
   sealed interface Mail {
@@ -29,6 +29,7 @@ final class DemoCall {
   private final String tool;
   private final JsonObject arguments;
   private final Optional<JsonValue> progressToken;
+  private final DemoEra era;
   private final DemoOutput out;
 
   /// Room for both kinds. A call asks one question at most, so that a full one holds a cancellation,
@@ -39,7 +40,8 @@ final class DemoCall {
   ///
   /// @param out where the call says what it has to say
   /// @throws JsonException if the params have another shape
-  DemoCall(JsonObject params, DemoOutput out) throws JsonException {
+  DemoCall(JsonObject params, DemoEra era, DemoOutput out) throws JsonException {
+    this.era = era;
     this.out = out;
     tool = params.string("name");
     arguments = params.optionalObject("arguments").orElse(JsonObject.EMPTY);
@@ -58,13 +60,37 @@ final class DemoCall {
     return arguments;
   }
 
-  DemoOutput out() {
+  DemoEra era() {
+    return era;
+  }
+
+  @Override
+  public DemoOutput out() {
     return out;
+  }
+
+  /// Sends a log message, if the client wants it.
+  void log(String level, String text) {
+    if (era.logs(level)) {
+      out.notify(
+          "notifications/message", JsonObject.of("level", level, "logger", "demo", "data", text));
+    }
   }
 
   /// The token under which the client wants to hear of progress, if it does.
   Optional<JsonValue> progressToken() {
     return progressToken;
+  }
+
+  @Override
+  public void cancel() {
+    post(new Mail.Cancelled());
+  }
+
+  /// It is over without an answer, unless it has one already.
+  @Override
+  public void end() {
+    cancel();
   }
 
   /// Leaves mail; never blocks.

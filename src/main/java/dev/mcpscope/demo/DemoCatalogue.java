@@ -4,39 +4,30 @@ import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonString;
-import dev.mcpscope.rpc.RpcError;
 import java.math.BigInteger;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
-/// What the demo server has besides its tools: a resource that changes, a template of resources that
-/// do not, a prompt, and completions for the last two. Any thread may use it; nothing blocks.
+/// What the demo server has besides its tools: the notes as resources, a template of resources that do
+/// not change, a prompt, and completions for the last two. Any thread may use it; nothing blocks.
 ///
 /// Each method that takes params answers one request, with the result for it, and throws a
 /// [JsonException] if the params are wrong.
 final class DemoCatalogue {
-  static final String NOTES = "demo://notes";
-
-  /// In characters, which in Unicode may be two of Java's.
-  static final int LONGEST_NOTE = 1_000;
-
   private static final String SQUARE = "demo://square/{n}";
   private static final Pattern A_SQUARE = Pattern.compile("demo://square/(-?\\d{1,9})");
   private static final List<String> TONES =
       List.of("cheerful", "cool", "formal", "friendly", "grumpy");
 
-  private static final int MOST_NOTES = 100;
   private static final int MOST_COMPLETIONS = 100; // the specification's limit
-  private static final int RESOURCE_NOT_FOUND = -32002;
 
-  private static final JsonObject RESOURCE =
-      named("notes", "Notes", "What the tool note was given, the last " + MOST_NOTES + " times")
-          .with("uri", NOTES)
+  private static final JsonObject NOTES =
+      named("notes", "Notes", "What the tool note was given, the last " + DemoNotes.MOST + " times")
+          .with("uri", DemoNotes.ALL)
           .with("mimeType", "text/plain");
 
   private static final JsonObject TEMPLATE =
@@ -52,81 +43,58 @@ final class DemoCatalogue {
                   named("name", "Name", "Who is greeted").with("required", true),
                   named("tone", "Tone", "How, if that matters").with("required", false)));
 
-  private final Deque<String> notes = new ArrayDeque<>();
-  private boolean watched; // the only subscription that can matter, so the only one that is kept
+  private final DemoNotes notes;
+
+  DemoCatalogue(DemoNotes notes) {
+    this.notes = notes;
+  }
 
   private static JsonObject named(String name, String title, String description) {
     return JsonObject.of("name", name, "title", title, "description", description);
   }
 
   JsonObject resources(JsonObject params) throws JsonException {
-    return onlyPage(params, "resources", RESOURCE);
+    var resources = new ArrayList<>(List.of(NOTES));
+    for (String topic : notes.topics()) {
+      resources.add(
+          named("notes on " + topic, "Notes on " + topic, "Those of the notes that are on " + topic)
+              .with("uri", DemoNotes.uri(topic))
+              .with("mimeType", "text/plain"));
+    }
+    return onlyPage(params, "resources", resources);
   }
 
   JsonObject templates(JsonObject params) throws JsonException {
-    return onlyPage(params, "resourceTemplates", TEMPLATE);
+    return onlyPage(params, "resourceTemplates", List.of(TEMPLATE));
   }
 
   JsonObject prompts(JsonObject params) throws JsonException {
-    return onlyPage(params, "prompts", PROMPT);
+    return onlyPage(params, "prompts", List.of(PROMPT));
   }
 
-  private static JsonObject onlyPage(JsonObject params, String name, JsonObject element)
+  private static JsonObject onlyPage(JsonObject params, String name, List<JsonObject> all)
       throws JsonException {
     Optional<String> cursor = params.optionalString("cursor");
     if (cursor.isPresent()) {
       throw new JsonException("unknown cursor " + cursor.get());
     }
-    return JsonObject.of(name, JsonArray.of(element));
+    return JsonObject.of(name, all);
   }
 
   /// @throws DemoRefusal if there is no such resource
-  JsonObject read(JsonObject params) throws JsonException, DemoRefusal {
+  JsonObject read(JsonObject params, DemoEra era) throws JsonException, DemoRefusal {
     String uri = params.string("uri");
-    JsonObject contents = JsonObject.of("uri", uri, "mimeType", "text/plain", "text", text(uri));
+    String text = text(uri).orElseThrow(() -> era.noResource(uri));
+    JsonObject contents = JsonObject.of("uri", uri, "mimeType", "text/plain", "text", text);
     return JsonObject.of("contents", JsonArray.of(contents));
   }
 
-  /// Begins or ends a subscription, as often as one likes.
-  ///
-  /// @throws DemoRefusal if there is no such resource
-  synchronized JsonObject subscribe(JsonObject params, boolean on)
-      throws JsonException, DemoRefusal {
-    String uri = params.string("uri");
-    text(uri);
-    if (uri.equals(NOTES)) {
-      watched = on;
-    }
-    return JsonObject.EMPTY;
-  }
-
-  private synchronized String text(String uri) throws DemoRefusal {
-    if (uri.equals(NOTES)) {
-      return String.join("\n", notes);
-    }
+  /// Returns the text of a resource, if there is one of that URI.
+  Optional<String> text(String uri) {
     Matcher square = A_SQUARE.matcher(uri);
-    if (square.matches()) {
-      return new BigInteger(square.group(1)).pow(2).toString();
-    }
-    JsonObject data = JsonObject.of("uri", uri);
-    throw new DemoRefusal(
-        new RpcError(RESOURCE_NOT_FOUND, "Resource not found", Optional.of(data)));
-  }
-
-  /// Adds to the notes; the oldest one goes when there are too many.
-  ///
-  /// @return whether the client has subscribed to the notes
-  synchronized boolean note(String text) throws JsonException {
-    int length = text.codePointCount(0, text.length());
-    if (length > LONGEST_NOTE) {
-      throw new JsonException(
-          "text must have at most " + LONGEST_NOTE + " characters, not " + length);
-    }
-    if (notes.size() == MOST_NOTES) {
-      notes.removeFirst();
-    }
-    notes.addLast(text);
-    return watched;
+    return square.matches()
+        ? Optional.of(new BigInteger(square.group(1)).pow(2).toString())
+        : notes.text(uri);
   }
 
   JsonObject prompt(JsonObject params) throws JsonException {

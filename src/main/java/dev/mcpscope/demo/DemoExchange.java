@@ -4,7 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
+import dev.mcpscope.demo.DemoServer.Eras;
 import dev.mcpscope.json.JsonException;
+import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.rpc.RpcCodec;
 import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.rpc.RpcMessage;
@@ -61,11 +63,17 @@ final class DemoExchange {
     try {
       byte[] body = body(); // first: who is still sending would not read why it is refused
       check();
-      switch (exchange.getRequestMethod()) {
-        case "POST" -> post(body);
-        case "GET" -> get();
-        case "DELETE" -> delete();
-        default -> throw notAllowed("GET, POST, DELETE");
+      if (exchange.getRequestMethod().equals("POST")) {
+        post(body);
+      } else if (isModern(JsonObject.EMPTY)) {
+        throw notAllowed("POST");
+      } else {
+        checkRevision();
+        switch (exchange.getRequestMethod()) {
+          case "GET" -> get();
+          case "DELETE" -> delete();
+          default -> throw notAllowed("GET, POST, DELETE");
+        }
       }
     } catch (Refused e) {
       var error = new RpcError(RpcError.INVALID_REQUEST, e.getMessage());
@@ -96,11 +104,6 @@ final class DemoExchange {
         throw new Refused(403, "requests from another origin are refused");
       }
     }
-    for (String version : headers.getOrDefault("MCP-Protocol-Version", List.of())) {
-      if (!DemoServer.REVISIONS.contains(version)) {
-        throw new Refused(400, "MCP-Protocol-Version must be one of " + DemoServer.REVISIONS);
-      }
-    }
   }
 
   private void post(byte[] body) throws Refused, IOException, InterruptedException {
@@ -111,8 +114,87 @@ final class DemoExchange {
       throw new Refused(406, "Accept must name " + JSON + " and " + EVENTS);
     }
     RpcMessage message = message(body);
+    if (isModern(params(message))) {
+      modern(message);
+    } else {
+      checkRevision();
+      legacy(message);
+    }
+  }
+
+  private static JsonObject params(RpcMessage message) {
+    return switch (message) {
+      case RpcMessage.Request(_, _, var params) -> params;
+      case RpcMessage.Notification(_, var params) -> params;
+      case RpcMessage.Response _, RpcMessage.Malformed _ -> JsonObject.EMPTY;
+    };
+  }
+
+  /// Also if only the header says so, that what is missing can be named.
+  private boolean isModern(JsonObject params) {
+    return options.eras().isModern(params)
+        || options.eras() == Eras.DUAL
+            && DemoModern.REVISION.equals(headers.getFirst(DemoHeaders.VERSION));
+  }
+
+  private void checkRevision() throws Refused {
+    for (String version : headers.getOrDefault(DemoHeaders.VERSION, List.of())) {
+      if (!DemoLegacy.REVISIONS.contains(version)) {
+        throw new Refused(
+            400, DemoHeaders.VERSION + " must be one of " + options.eras().revisions());
+      }
+    }
+  }
+
+  private void modern(RpcMessage message) throws Refused, IOException, InterruptedException {
+    switch (message) {
+      case RpcMessage.Request request -> modern(request);
+      case RpcMessage.Notification _ -> send(202); // and no more: there is none that says anything
+      case RpcMessage.Response _ -> throw new Refused(400, "here is nothing that is asked for");
+      case RpcMessage.Malformed(_, var asked, var problem) ->
+          send(400, new RpcMessage.Failure(asked, new RpcError(RpcError.INVALID_REQUEST, problem)));
+    }
+  }
+
+  private void modern(RpcMessage.Request request)
+      throws Refused, IOException, InterruptedException {
+    DemoModern era;
+    try {
+      var repeated = new DemoHeaders(headers);
+      repeated.checkRevision(request.params());
+      era = DemoModern.of(options.eras().revisions(), request.params());
+      repeated.check(request);
+    } catch (DemoRefusal e) {
+      send(400, e.answerTo(request.id()));
+      return;
+    }
+    DemoSession session = server.alone(true);
+    try {
+      DemoStream stream = session.open();
+      Optional<JsonObject> result = session.served(request, era, stream);
+      if (result.isPresent()) {
+        send(200, new RpcMessage.Result(request.id(), result.get()));
+      } else {
+        show(stream, OptionalLong.empty());
+      }
+    } catch (DemoRefusal e) {
+      send(status(e.error()), e.answerTo(request.id()));
+    } finally {
+      server.end(session);
+    }
+  }
+
+  private static int status(RpcError error) {
+    return switch (error.code()) {
+      case RpcError.METHOD_NOT_FOUND -> 404;
+      case RpcError.MISSING_CLIENT_CAPABILITY -> 400;
+      default -> 200;
+    };
+  }
+
+  private void legacy(RpcMessage message) throws Refused, IOException, InterruptedException {
     if (!options.sessions()) {
-      DemoSession session = server.begin();
+      DemoSession session = server.alone(false);
       try {
         answer(session, message);
       } finally {

@@ -11,31 +11,40 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/// The demo server over [streamable
-/// HTTP](https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http),
-/// at `/mcp` on 127.0.0.1, for the tour and for tests.
+/// The demo server over streamable HTTP, at `/mcp` on 127.0.0.1, for the tour and for tests; of both
+/// [eras][DemoServer.Eras] at once, unless told otherwise.
 ///
-/// Each client that sends `initialize` gets a session with a server of its own. A `tools/call` is
+/// [Legacy](https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http):
+/// each client that sends `initialize` gets a session with a server of its own. A `tools/call` is
 /// always answered by a stream of events, since it may talk before its answer, and every other
 /// request by JSON. What belongs to no call, the update of a resource, goes to the stream that a
 /// client opens by GET; what comes while none is open waits for the next one. A GET with
 /// `Last-Event-ID` shows the rest of any stream of the session. Batches, which one old revision had,
 /// are refused.
 ///
-/// The tool `crash` ends no process here, however the server was started: it ends the session. Its
-/// connections break without an answer, and its id is unknown from then on. The tool `cut`, which
-/// there is only here, closes the stream of its call, so that a client has to come back for the
-/// answer.
+/// [Modern](https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http):
+/// each request has a server of its own, which ends with it; all that lasts is the notes, which are
+/// the same for all. A call and a subscription are answered by a stream, unless they are refused.
+/// Nothing can be resumed: a client that closes its stream has cancelled the request, which is noticed
+/// by the next event or heartbeat.
+///
+/// The tool `crash` ends no process here, however the server was started: it ends the session, or a
+/// modern request. The connections break without an answer, and the session's id is unknown from then
+/// on. The tool `cut`, which there is only here and in the legacy era, closes the stream of its call,
+/// so that a client has to come back for the answer.
 ///
 /// Where it is opened: [#open]. Where it is closed: [#close()]. It owns a server socket, the JDK's
 /// dispatcher thread, a virtual thread for each request and one for each call. A session lasts until
@@ -43,6 +52,7 @@ import java.util.function.BooleanSupplier;
 /// its place.
 public final class DemoHttpServer implements AutoCloseable {
   private static final int MOST_SESSIONS = 64;
+  private static final int MOST_REQUESTS = 64; // without a session
   private static final Duration END = Duration.ofSeconds(1);
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -54,14 +64,16 @@ public final class DemoHttpServer implements AutoCloseable {
     }
   }
 
-  /// What kind of server it is.
+  /// What kind of server it is; all but `eras` and `heartbeat` is of the legacy era.
   ///
+  /// @param eras which eras of the protocol it speaks
   /// @param sessions whether there are sessions; without them each request has a server of its own,
   ///     which ends with it
   /// @param getStream whether GET is answered by a stream, and streams can be resumed; not without
   ///     sessions
   /// @param heartbeat after which silence a stream shows that it lives, 10 ms or more; default 15 s
-  public record Options(boolean sessions, boolean getStream, Duration heartbeat) {
+  public record Options(
+      DemoServer.Eras eras, boolean sessions, boolean getStream, Duration heartbeat) {
 
     /// Checks what goes together.
     public Options {
@@ -73,9 +85,19 @@ public final class DemoHttpServer implements AutoCloseable {
       }
     }
 
+    /// For both eras.
+    public Options(boolean sessions, boolean getStream, Duration heartbeat) {
+      this(DemoServer.Eras.DUAL, sessions, getStream, heartbeat);
+    }
+
     /// Returns the defaults: everything that there is.
     public static Options defaults() {
       return new Options(true, true, Duration.ofSeconds(15));
+    }
+
+    /// Returns these options with another choice of eras.
+    public Options withEras(DemoServer.Eras eras) {
+      return new Options(eras, sessions, getStream, heartbeat);
     }
   }
 
@@ -84,8 +106,12 @@ public final class DemoHttpServer implements AutoCloseable {
   private final PrintStream err;
   private final Options options;
 
+  /// All that lasts from one modern request to the next, whoever sends them.
+  private final DemoNotes notes = new DemoNotes();
+
   // guarded by this
   private final Map<String, DemoSession> sessions = new LinkedHashMap<>();
+  private final Set<DemoSession> alone = new HashSet<>(); // each for one request
   private boolean closing;
   private int served; // requests
   private int shown; // streams
@@ -134,9 +160,9 @@ public final class DemoHttpServer implements AutoCloseable {
 
   // What lives, for tests: the server's side of what a client says that it has closed.
 
-  /// Returns the ids of the open sessions, the oldest one first; none if it has no sessions.
+  /// Returns the ids of the open sessions, the oldest one first.
   public synchronized List<String> sessions() {
-    return options.sessions() ? List.copyOf(sessions.keySet()) : List.of();
+    return List.copyOf(sessions.keySet());
   }
 
   /// Returns how many streams of events are being shown to clients, by GET and by POST.
@@ -144,13 +170,20 @@ public final class DemoHttpServer implements AutoCloseable {
     return shown;
   }
 
-  /// Returns the JSON texts of the ids of the calls that run in the open sessions.
+  /// Returns the JSON texts of the ids of the calls that run and of the modern subscriptions, of all
+  /// clients.
   public synchronized List<String> calls() {
-    return sessions.values().stream()
+    return all().stream()
         .flatMap(session -> session.running().stream())
         .map(Object::toString)
         .sorted()
         .toList();
+  }
+
+  private synchronized List<DemoSession> all() {
+    var all = new ArrayList<>(sessions.values());
+    all.addAll(alone);
+    return all;
   }
 
   /// Waits until something holds of the three above: it is asked at once, then after each change of
@@ -193,8 +226,9 @@ public final class DemoHttpServer implements AutoCloseable {
     List<DemoSession> open;
     synchronized (this) {
       closing = true;
-      open = List.copyOf(sessions.values());
+      open = all();
       sessions.clear();
+      alone.clear();
       changed();
     }
     open.forEach(DemoSession::cancel); // all of them, before the first is waited for
@@ -256,18 +290,41 @@ public final class DemoHttpServer implements AutoCloseable {
     byte[] random = new byte[24];
     RANDOM.nextBytes(random);
     String id = Base64.getUrlEncoder().withoutPadding().encodeToString(random);
-    var session = new DemoSession(id, options.getStream(), err, this::changed, this::forget);
+    DemoSession session = session(id, options.getStream(), new DemoNotes());
     synchronized (this) {
-      if (closing) {
-        throw new DemoExchange.Refused(503, "the server is ending");
-      }
-      if (sessions.size() >= MOST_SESSIONS) {
-        throw new DemoExchange.Refused(503, "there are " + MOST_SESSIONS + " sessions already");
-      }
+      checkRoom(sessions.size(), MOST_SESSIONS, "sessions");
       sessions.put(id, session);
       changed();
     }
     return session;
+  }
+
+  /// Begins what is there for one request without a session, and has to be ended with it.
+  ///
+  /// @param modern whether it is of the modern era, whose clients share the notes
+  /// @throws DemoExchange.Refused if there are too many, or the server is being closed
+  DemoSession alone(boolean modern) throws DemoExchange.Refused {
+    DemoSession session = session("", false, modern ? notes : new DemoNotes());
+    synchronized (this) {
+      checkRoom(alone.size(), MOST_REQUESTS, "requests");
+      alone.add(session);
+      changed();
+    }
+    return session;
+  }
+
+  private DemoSession session(String id, boolean resumable, DemoNotes of) {
+    return new DemoSession(id, resumable, of, err, this::changed, this::forget);
+  }
+
+  private synchronized void checkRoom(int taken, int most, String what)
+      throws DemoExchange.Refused {
+    if (closing) {
+      throw new DemoExchange.Refused(503, "the server is ending");
+    }
+    if (taken >= most) {
+      throw new DemoExchange.Refused(503, "there are " + most + " " + what + " already");
+    }
   }
 
   synchronized Optional<DemoSession> session(String id) {
@@ -282,6 +339,7 @@ public final class DemoHttpServer implements AutoCloseable {
 
   private synchronized void forget(DemoSession session) {
     sessions.remove(session.id());
+    alone.remove(session);
     changed();
   }
 }

@@ -1,7 +1,6 @@
 package dev.mcpscope.demo;
 
 import dev.mcpscope.demo.DemoCall.Mail;
-import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.rpc.RpcId;
@@ -21,28 +20,10 @@ final class DemoQuestions {
   private final Duration patience;
   private final Map<RpcId, DemoCall> open = new ConcurrentHashMap<>();
   private final AtomicLong asked = new AtomicLong();
-  private volatile boolean formDeclared;
 
   /// @param patience how long a question waits for its answer
   DemoQuestions(Duration patience) {
     this.patience = patience;
-  }
-
-  /// Takes down what the client can be asked. Forms came first: to declare nothing in particular
-  /// means them, `url` alone does not.
-  ///
-  /// @throws JsonException if `elicitation` is no object
-  void clientDeclares(JsonObject capabilities) throws JsonException {
-    formDeclared =
-        capabilities
-            .optionalObject("elicitation")
-            .filter(modes -> modes.has("form") || !modes.has("url"))
-            .isPresent();
-  }
-
-  /// Whether the client's user can be asked to fill in a form.
-  boolean mayAskByForm() {
-    return formDeclared;
   }
 
   /// Asks, and waits; in the call's own thread. Unblocked by the answer, by the end of the call, by

@@ -23,92 +23,113 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntConsumer;
+import java.util.stream.Stream;
 
 /// A small MCP server, for the tour and for tests: what it is to one client. Its tools ([DemoTools])
 /// echo, add, take their time, take notes, ask the user back, and crash; besides, it has a bit of
-/// everything else that MCP knows ([DemoCatalogue]).
+/// everything else that MCP knows ([DemoCatalogue]). It speaks both eras of the protocol: what the
+/// older one makes different is in [DemoLegacy], what the newer one does is in [DemoModern].
 ///
-/// Messages come in by [#received], from any thread; each tool call has a virtual thread, so that a
-/// ping, a cancellation or an answer is heard meanwhile. [#run] serves a client over stdio,
-/// [DemoHttpServer] any number of them over HTTP.
+/// Messages come in by [#received] and [#serve], from any thread; each call of a tool and each
+/// subscription has a virtual thread, so that a ping, a cancellation or an answer is heard meanwhile.
+/// [#run] serves a client over stdio, [DemoHttpServer] any number of them over HTTP.
 public final class DemoServer {
-  static final List<String> REVISIONS =
-      List.of("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05");
-  private static final JsonObject CAPABILITIES =
-      JsonObject.of(
-          "tools",
-          JsonObject.EMPTY,
-          "resources",
-          JsonObject.of("subscribe", true),
-          "prompts",
-          JsonObject.EMPTY,
-          "completions",
-          JsonObject.EMPTY,
-          "logging",
-          JsonObject.EMPTY);
   static final JsonLimits LIMITS = JsonLimits.defaults().withMaxBytes(1 << 20);
-  private static final int MOST_CALLS = 64;
-  private static final Duration PATIENCE = Duration.ofMinutes(10); // with who is asked
+  private static final int MOST_TASKS = 64;
   private static final Duration END = Duration.ofMillis(800);
 
-  private record Running(DemoCall call, Thread thread) {}
+  /// Which eras of the protocol are spoken: the revisions that begin with `initialize`, the one that
+  /// does without, or both at once, where each request says of which it is.
+  public enum Eras {
+    DUAL(Stream.concat(Stream.of(DemoModern.REVISION), DemoLegacy.REVISIONS.stream()).toList()),
+    MODERN(List.of(DemoModern.REVISION)),
+    LEGACY(DemoLegacy.REVISIONS);
 
-  private final DemoOutput out;
-  private final DemoCatalogue catalogue = new DemoCatalogue();
-  private final DemoQuestions questions;
-  private final DemoTools tools;
-  private final Map<RpcId, Running> running = new ConcurrentHashMap<>();
-  private boolean ended; // guarded by this
+    private final List<String> revisions;
 
-  /// @param out where is said what belongs to no call
-  /// @param cuts see [DemoTools]
-  /// @param halt what a crash does
-  DemoServer(DemoOutput out, PrintStream err, boolean cuts, IntConsumer halt) {
-    this.questions = new DemoQuestions(PATIENCE);
-    this.out = out;
-    this.tools =
-        new DemoTools(
-            out,
-            catalogue,
-            questions,
-            cuts,
-            exitCode -> {
-              err.println(
-                  "demo server: crashing with exit code " + exitCode + ", as it was told to");
-              err.flush();
-              halt.accept(exitCode);
-            });
+    Eras(List<String> revisions) {
+      this.revisions = revisions;
+    }
+
+    /// The revisions that are spoken, the newest one first.
+    List<String> revisions() {
+      return revisions;
+    }
+
+    /// Returns whether a request with these params is to be served as a modern one.
+    boolean isModern(JsonObject params) {
+      return this == MODERN || this == DUAL && DemoModern.isIn(params);
+    }
   }
 
-  /// Serves over stdio until `in` ends, then cancels the calls that still run and gives them time to leave,
-  /// less than a second. An interrupt does not end it, but the end of `in` does.
+  /// What a task does, in its own thread.
+  private interface Work {
+    /// Returns the result, or empty if nobody wants it any more.
+    Optional<JsonObject> run() throws InterruptedException, DemoRefusal;
+  }
+
+  private final Eras eras;
+  private final DemoLegacy legacy;
+  private final DemoNotes notes;
+  private final DemoCatalogue catalogue;
+  private final DemoTools tools;
+  private final Map<RpcId, DemoTask> running = new ConcurrentHashMap<>();
+  private final Set<Thread> threads = ConcurrentHashMap.newKeySet(); // also those that yet answer
+  private boolean ended; // guarded by this
+
+  /// @param notes what the server has for others too
+  /// @param out where is said what belongs to no call
+  /// @param cuts see [DemoTools]
+  /// @param crash what a crash does, with the exit code
+  DemoServer(Eras eras, DemoNotes notes, DemoOutput out, boolean cuts, IntConsumer crash) {
+    this.eras = eras;
+    this.notes = notes;
+    this.catalogue = new DemoCatalogue(notes);
+    this.legacy = new DemoLegacy(out, notes, catalogue);
+    this.tools = new DemoTools(notes, cuts, crash);
+  }
+
+  /// Serves over stdio until `in` ends, then ends the calls and subscriptions that there are and gives
+  /// them time to leave, less than a second. An interrupt does not end it, but the end of `in` does.
   ///
   /// @return the exit code for the process: 0
   /// @throws IOException when `in` cannot be read
-  public static int run(InputStream in, OutputStream out, PrintStream err) throws IOException {
-    return run(in, out, err, Runtime.getRuntime()::halt);
+  public static int run(Eras eras, InputStream in, OutputStream out, PrintStream err)
+      throws IOException {
+    return run(eras, in, out, err, Runtime.getRuntime()::halt);
   }
 
-  /// Like [#run(InputStream, OutputStream, PrintStream)], with another way to crash.
-  static int run(InputStream in, OutputStream out, PrintStream err, IntConsumer halt)
+  /// Like [#run(Eras, InputStream, OutputStream, PrintStream)], with another way to crash.
+  static int run(Eras eras, InputStream in, OutputStream out, PrintStream err, IntConsumer halt)
       throws IOException {
     var output = new DemoOutput(out);
-    var server = new DemoServer(output, err, false, halt);
+    IntConsumer crash =
+        exitCode -> {
+          announceCrash(exitCode, err);
+          halt.accept(exitCode);
+        };
+    var server = new DemoServer(eras, new DemoNotes(), output, false, crash);
     try {
       var lines = new BufferedInputStream(in);
       for (byte[] line; (line = readLine(lines)) != null; ) {
         try {
           for (RpcMessage message : RpcCodec.decode(line, 0, line.length, LIMITS)) {
-            server.received(message, output);
+            server.received(message, output).ifPresent(output::send);
           }
         } catch (JsonException e) {
-          output.fail(Optional.empty(), new RpcError(RpcError.PARSE_ERROR, e.getMessage()));
+          var error = new RpcError(RpcError.PARSE_ERROR, e.getMessage());
+          output.send(new RpcMessage.Failure(Optional.empty(), error));
         }
       }
     } finally {
       server.end();
     }
     return 0;
+  }
+
+  static void announceCrash(int exitCode, PrintStream err) {
+    err.println("demo server: crashing with exit code " + exitCode + ", as it was told to");
+    err.flush();
   }
 
   /// Reads up to a newline; what is longer than the limit is cut off just behind it, for the codec
@@ -126,18 +147,18 @@ public final class DemoServer {
     return line.toByteArray();
   }
 
-  /// Tells the calls that run that nobody wants their answers, and starts no more; never blocks.
+  /// Tells the tasks that the server ends, and starts no more; never blocks.
   ///
-  /// @return them
+  /// @return their threads
   synchronized List<Thread> cancel() {
     ended = true;
-    running.values().forEach(one -> one.call().post(new DemoCall.Mail.Cancelled()));
-    return running.values().stream().map(Running::thread).toList();
+    running.values().forEach(DemoTask::end);
+    return List.copyOf(threads);
   }
 
-  /// Cancels the calls that run, and gives them less than a second to leave. A call that has its
-  /// answer ready may still send it; one that cannot is interrupted. Any thread, and as often as one
-  /// likes; an interrupt ends the waiting.
+  /// Ends the tasks, and gives them less than a second to leave. One that has its answer ready may
+  /// still send it; one that cannot is interrupted. Any thread, and as often as one likes; an
+  /// interrupt ends the waiting.
   void end() {
     long end = System.nanoTime() + END.toNanos();
     for (Thread one : cancel()) {
@@ -150,135 +171,170 @@ public final class DemoServer {
     }
   }
 
-  /// The ids of the calls that run, in no order.
+  /// The ids of the calls and subscriptions that there are, in no order.
   Set<RpcId> running() {
     return Set.copyOf(running.keySet());
   }
 
-  /// Takes a message from the client. All is said before it returns but what a call says, which ends
-  /// by [DemoOutput#end], and a crash, which says nothing.
+  /// Takes a message from the client, of whatever kind. A crash says nothing, even if it returns.
   ///
-  /// @param reply where the message is answered, if it asks for an answer
-  void received(RpcMessage message, DemoOutput reply) {
+  /// @param out where a call or a subscription says what it has to say, which ends by [DemoOutput#end]
+  /// @return the answer, if the message asks for one and has it at once
+  Optional<RpcMessage> received(RpcMessage message, DemoOutput out) {
     switch (message) {
-      case RpcMessage.Request request -> serve(request, reply);
+      case RpcMessage.Request request -> {
+        return begin(request, out);
+      }
       case RpcMessage.Notification(var method, var params) -> {
         if (method.equals("notifications/cancelled")) {
           cancel(params.get("requestId"));
         }
       }
-      case RpcMessage.Response response -> questions.answered(response); // or it is dropped
+      case RpcMessage.Response response -> legacy.answered(response); // or it is dropped
       case RpcMessage.Malformed(var answered, var asked, var problem) -> {
         var error = new RpcError(RpcError.INVALID_REQUEST, problem);
-        if (!questions.answered(new RpcMessage.Failure(answered, error))) {
-          reply.fail(asked, error);
+        if (!legacy.answered(new RpcMessage.Failure(answered, error))) {
+          return Optional.of(new RpcMessage.Failure(asked, error));
         }
       }
     }
+    return Optional.empty();
   }
 
   private void cancel(JsonValue id) {
     if (id instanceof JsonString || id instanceof JsonNumber) {
-      Running one = running.get(new RpcId(id));
-      if (one != null) {
-        one.call().post(new DemoCall.Mail.Cancelled());
+      DemoTask task = running.get(new RpcId(id));
+      if (task != null) {
+        task.cancel();
       }
     }
   }
 
-  private void serve(RpcMessage.Request request, DemoOutput reply) {
+  private Optional<RpcMessage> begin(RpcMessage.Request request, DemoOutput out) {
+    RpcId id = request.id();
+    JsonObject params = request.params();
     try {
-      if (request.method().equals("tools/call")) {
-        startCall(request.id(), new DemoCall(request.params(), reply));
-      } else {
-        reply.answer(request.id(), result(request.method(), request.params()));
-      }
-    } catch (JsonException e) {
-      var error = new RpcError(RpcError.INVALID_PARAMS, e.getMessage());
-      reply.fail(Optional.of(request.id()), error);
+      DemoEra era = eras.isModern(params) ? DemoModern.of(eras.revisions(), params) : legacy;
+      return serve(request, era, out).map(result -> new RpcMessage.Result(id, result));
     } catch (DemoRefusal e) {
-      reply.fail(Optional.of(request.id()), e.error());
+      return Optional.of(e.answerTo(id));
+    }
+  }
+
+  /// Serves a request.
+  ///
+  /// @param out see [#received]
+  /// @return the result, if it has it at once
+  Optional<JsonObject> serve(RpcMessage.Request request, DemoEra era, DemoOutput out)
+      throws DemoRefusal {
+    try {
+      switch (request.method()) {
+        case "tools/call" -> call(request, era, out);
+        case "subscriptions/listen" -> listen(request, era, out);
+        default -> {
+          JsonObject result = result(request.method(), request.params(), era);
+          return Optional.of(era.sent(request.method(), result));
+        }
+      }
+      return Optional.empty();
+    } catch (JsonException e) {
+      throw DemoRefusal.of(e);
     }
   }
 
   /// Answers what can be answered at once.
-  private JsonObject result(String method, JsonObject params) throws JsonException, DemoRefusal {
+  private JsonObject result(String method, JsonObject params, DemoEra era)
+      throws JsonException, DemoRefusal {
     return switch (method) {
-      case "initialize" -> initialize(params);
-      case "ping" -> JsonObject.EMPTY;
-      case "logging/setLevel" -> {
-        out.logFrom(params.string("level"));
-        yield JsonObject.EMPTY;
-      }
       case "tools/list" -> tools.page(params);
       case "resources/list" -> catalogue.resources(params);
       case "resources/templates/list" -> catalogue.templates(params);
-      case "resources/read" -> catalogue.read(params);
-      case "resources/subscribe" -> catalogue.subscribe(params, true);
-      case "resources/unsubscribe" -> catalogue.subscribe(params, false);
+      case "resources/read" -> catalogue.read(params, era);
       case "prompts/list" -> catalogue.prompts(params);
       case "prompts/get" -> catalogue.prompt(params);
       case "completion/complete" -> catalogue.complete(params);
-      default -> throw new DemoRefusal(RpcError.METHOD_NOT_FOUND, "unknown method " + method);
+      default -> era.own(method, params).orElseThrow(() -> unknown(method));
     };
   }
 
-  private JsonObject initialize(JsonObject params) throws JsonException {
-    questions.clientDeclares(params.optionalObject("capabilities").orElse(JsonObject.EMPTY));
-    JsonValue asked = params.get("protocolVersion");
-    boolean known = asked instanceof JsonString(var revision) && REVISIONS.contains(revision);
-    return JsonObject.of(
-        "protocolVersion",
-        known ? asked : REVISIONS.getFirst(),
-        "capabilities",
-        CAPABILITIES,
-        "serverInfo",
-        JsonObject.of("name", "mcp-scope-demo", "title", "The tour's server", "version", "1"),
-        "instructions",
-        "Call slow to see progress, note to see a resource change, ask to be asked, and crash to see"
-            + " what a crash looks like.");
+  private static DemoRefusal unknown(String method) {
+    return new DemoRefusal(RpcError.METHOD_NOT_FOUND, "unknown method " + method);
   }
 
-  private void startCall(RpcId id, DemoCall call) throws JsonException, DemoRefusal {
-    if (!tools.has(call.tool())) {
-      throw new JsonException("there is no tool " + call.tool());
-    }
+  private void call(RpcMessage.Request request, DemoEra era, DemoOutput out)
+      throws JsonException, DemoRefusal {
+    var call = new DemoCall(request.params(), era, out);
+    tools.check(call);
     if (call.tool().equals(DemoTools.CRASH)) {
-      run(id, call); // not in a thread: a JVM halts 300 ms later if one is in a read
+      // not in a thread: a JVM halts 300 ms later if one is in a read
+      run(request, era, call, () -> tools.call(call));
     } else {
-      startThread(id, call);
+      start(request, era, call, () -> tools.call(call));
     }
   }
 
-  private synchronized void startThread(RpcId id, DemoCall call) throws DemoRefusal {
+  private void listen(RpcMessage.Request request, DemoEra era, DemoOutput out)
+      throws JsonException, DemoRefusal {
+    if (!(era instanceof DemoModern)) {
+      throw unknown(request.method());
+    }
+    var listen = new DemoListen(request.id(), request.params(), out);
+    notes.watch(listen); // before it is acknowledged, so that no change is missed
+    try {
+      start(request, era, listen, () -> listen.run(notes));
+    } catch (DemoRefusal e) {
+      notes.unwatch(listen);
+      throw e;
+    }
+  }
+
+  private synchronized void start(RpcMessage.Request request, DemoEra era, DemoTask task, Work work)
+      throws DemoRefusal {
     if (ended) { // or it would not be among those that are told so
       throw new DemoRefusal(RpcError.INTERNAL_ERROR, "the server is ending");
     }
-    if (running.size() >= MOST_CALLS) {
-      throw new DemoRefusal(RpcError.INTERNAL_ERROR, "more than " + MOST_CALLS + " calls at once");
+    if (threads.size() >= MOST_TASKS) {
+      throw new DemoRefusal(RpcError.INTERNAL_ERROR, "more than " + MOST_TASKS + " calls at once");
+    }
+    RpcId id = request.id();
+    if (running.putIfAbsent(id, task) != null) {
+      throw new DemoRefusal(RpcError.INVALID_REQUEST, "a call with id " + id + " is running");
     }
     Thread thread =
         Thread.ofVirtual()
-            .name("call " + id)
+            .name(request.method() + " " + id)
             .unstarted(() -> {
               try {
-                run(id, call);
+                run(request, era, task, work);
               } finally {
-                running.remove(id);
-                call.out().end();
+                threads.remove(Thread.currentThread());
+                task.out().end();
               }
             });
-    if (running.putIfAbsent(id, new Running(call, thread)) != null) {
-      throw new DemoRefusal(RpcError.INVALID_REQUEST, "a call with id " + id + " is running");
-    }
+    threads.add(thread);
     thread.start();
   }
 
-  private void run(RpcId id, DemoCall call) {
+  private void run(RpcMessage.Request request, DemoEra era, DemoTask task, Work work) {
+    Optional<RpcMessage> answer;
     try {
-      tools.call(call).ifPresent(result -> call.out().answer(id, result));
+      answer = answer(request, era, work);
+    } finally {
+      running.remove(request.id(), task); // before it is answered: then the id may come again
+    }
+    answer.ifPresent(task.out()::send);
+  }
+
+  private static Optional<RpcMessage> answer(RpcMessage.Request request, DemoEra era, Work work) {
+    RpcId id = request.id();
+    try {
+      return work.run()
+          .map(result -> new RpcMessage.Result(id, era.sent(request.method(), result)));
+    } catch (DemoRefusal e) {
+      return Optional.of(e.answerTo(id));
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the server ends, and nobody waits for the answer
+      Thread.currentThread().interrupt();
+      return Optional.empty(); // the server ends, and nobody waits for the answer
     }
   }
 }

@@ -13,9 +13,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 
-/// What the demo server over HTTP has of one client: a server of its own, as a process would be over
-/// stdio, and streams of events. Any thread may use it.
+/// What the demo server over HTTP has of one client, or of one request that belongs to no session: a
+/// server of its own, as a process would be over stdio, and streams of events. Any thread may use it.
 final class DemoSession {
   private static final String FIRST_WITH_PRIMING = "2025-11-25";
   private static final int MOST_ENDED = 16; // streams that have ended and can still be resumed
@@ -34,12 +35,15 @@ final class DemoSession {
   private boolean broken;
   private long posts;
 
+  /// @param id empty if no client gets to know it
   /// @param resumable whether its streams can be resumed
+  /// @param notes what its server has for others too
   /// @param changed told, by any thread, when a call or a stream ends
   /// @param crashed told when it has crashed, which breaks its streams
   DemoSession(
       String id,
       boolean resumable,
+      DemoNotes notes,
       PrintStream err,
       Runnable changed,
       Consumer<DemoSession> crashed) {
@@ -48,7 +52,12 @@ final class DemoSession {
     this.changed = changed;
     this.crashed = crashed;
     this.out = new DemoOutput(message -> standalone().send(message));
-    this.server = new DemoServer(out, err, resumable, _ -> crash());
+    IntConsumer crash =
+        exitCode -> {
+          DemoServer.announceCrash(exitCode, err);
+          crash();
+        };
+    this.server = new DemoServer(DemoServer.Eras.LEGACY, notes, out, resumable, crash);
   }
 
   String id() {
@@ -64,9 +73,7 @@ final class DemoSession {
   ///
   /// @return the answer, if it asks for one
   Optional<RpcMessage> received(RpcMessage message) {
-    var answers = new ArrayList<RpcMessage>(1);
-    server.received(message, out.at(answers::add));
-    return answers.stream().findFirst();
+    return server.received(message, out);
   }
 
   /// Takes the request `initialize`, and does from now on as the revision demands.
@@ -84,12 +91,24 @@ final class DemoSession {
   /// Takes a call of a tool, and returns the stream of what it says.
   DemoStream called(RpcMessage.Request request) {
     DemoStream stream = open();
-    server.received(request, out.at(stream));
+    server.received(request, new DemoOutput(stream)).ifPresent(stream::send);
     changed.run();
     return stream;
   }
 
-  private synchronized DemoStream open() {
+  /// Serves a request of the modern era.
+  ///
+  /// @param stream what is said in it, unless it has its result at once
+  /// @return the result, if it has it at once
+  Optional<JsonObject> served(RpcMessage.Request request, DemoModern era, DemoStream stream)
+      throws DemoRefusal {
+    Optional<JsonObject> result = server.serve(request, era, new DemoOutput(stream));
+    changed.run();
+    return result;
+  }
+
+  /// Opens a stream for what one request has to say.
+  synchronized DemoStream open() {
     var stream = new DemoStream("post" + ++posts, resuming(), changed);
     if (broken) {
       stream.crash();

@@ -150,6 +150,7 @@ final class DemoStream implements DemoOutput.Place {
     long mine = attach(seen);
     exchange.getResponseHeaders().set("Content-Type", "text/event-stream");
     exchange.getResponseHeaders().set("Cache-Control", "no-store");
+    exchange.getResponseHeaders().set("X-Accel-Buffering", "no"); // or a proxy may hold it back
     exchange.sendResponseHeaders(200, 0);
     OutputStream out = exchange.getResponseBody();
     if (resuming == Resuming.PRIMED && seen.isEmpty()) {

@@ -5,10 +5,11 @@ import dev.mcpscope.json.JsonException;
 import dev.mcpscope.json.JsonNumber;
 import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.json.JsonValue;
-import dev.mcpscope.rpc.RpcMessage;
+import dev.mcpscope.rpc.RpcError;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntConsumer;
 
@@ -17,7 +18,14 @@ import java.util.function.IntConsumer;
 final class DemoTools {
   static final String CRASH = "crash";
 
+  private static final String ASK = "ask";
   private static final String CUT = "cut";
+  private static final String NOTE = "note";
+
+  /// By tool, the arguments that a client of the modern era repeats in headers over HTTP, and the names
+  /// of these without `Mcp-Param-`. There is one, the topic of a note: by it, what lies between could
+  /// send notes to where they belong without reading them.
+  static final Map<String, Map<String, String>> MIRRORED = Map.of(NOTE, Map.of("topic", "Topic"));
 
   private static final String SECOND_PAGE = "page-2";
   private static final int FIRST_PAGE_SIZE = 2;
@@ -27,85 +35,83 @@ final class DemoTools {
   @FunctionalInterface
   private interface Body {
     /// Returns the result, or empty if nobody wants it any more.
-    Optional<JsonObject> call(DemoCall call) throws JsonException, InterruptedException;
+    Optional<JsonObject> call(DemoTools tools, DemoCall call)
+        throws JsonException, InterruptedException, DemoRefusal;
   }
 
   private record Tool(String name, JsonObject listed, Body body) {}
 
-  private final DemoOutput out;
-  private final DemoCatalogue catalogue;
-  private final DemoQuestions questions;
-  private final IntConsumer crash;
+  private static final List<Tool> ALL =
+      List.of(
+          tool(
+              "echo",
+              "Answers what it is given",
+              schema(JsonObject.of("message", type("string")), "message"),
+              DemoTools::echo),
+          tool(
+              "add",
+              "Adds two numbers, exactly",
+              schema(JsonObject.of("a", type("number"), "b", type("number")), "a", "b"),
+              schema(JsonObject.of("sum", type("number")), "sum"),
+              DemoTools::add),
+          tool(
+              "slow",
+              "Takes its time, and reports progress: 5 steps of 200 ms unless told otherwise",
+              schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
+              DemoTools::slow),
+          tool(
+              NOTE,
+              "Takes a note: resource "
+                  + DemoNotes.ALL
+                  + "; what is on one topic is also a resource by itself",
+              schema(
+                  JsonObject.of(
+                      "text",
+                      type("string").with("maxLength", DemoNotes.LONGEST_TEXT),
+                      "topic",
+                      type("string")
+                          .with("minLength", 1)
+                          .with("maxLength", DemoNotes.LONGEST_TOPIC)
+                          .with("x-mcp-header", "Topic")),
+                  "text"),
+              DemoTools::note),
+          tool(
+              ASK,
+              "Asks the user, by a form that the client shows, and answers what was said",
+              schema(JsonObject.of("question", type("string")), "question"),
+              schema(
+                  JsonObject.of(
+                      "action",
+                      type("string").with("enum", List.of("accept", "decline", "cancel")),
+                      "content",
+                      schema(
+                          JsonObject.of("answer", type("string"), "sure", type("boolean")),
+                          "answer")),
+                  "action"),
+              DemoTools::ask),
+          tool(
+              CUT,
+              "Closes the stream of the call, and answers when the client has come back for it",
+              schema(JsonObject.of("afterMs", type("integer"))),
+              DemoTools::cut),
+          tool(
+              CRASH,
+              "Crashes in the middle of the call: ends the server's process, with exit code 1 by"
+                  + " default, or over HTTP the session or, without one, the connection",
+              schema(JsonObject.of("exitCode", type("integer"))),
+              DemoTools::crash));
 
+  private final DemoNotes notes;
+  private final IntConsumer crash;
   private final List<Tool> tools;
 
-  private List<Tool> all() {
-    return List.of(
-        tool(
-            "echo",
-            "Answers what it is given",
-            schema(JsonObject.of("message", type("string")), "message"),
-            this::echo),
-        tool(
-            "add",
-            "Adds two numbers, exactly",
-            schema(JsonObject.of("a", type("number"), "b", type("number")), "a", "b"),
-            schema(JsonObject.of("sum", type("number")), "sum"),
-            this::add),
-        tool(
-            "slow",
-            "Takes its time, and reports progress: 5 steps of 200 ms unless told otherwise",
-            schema(JsonObject.of("steps", type("integer"), "stepMs", type("integer"))),
-            this::slow),
-        tool(
-            "note",
-            "Takes a note: resource " + DemoCatalogue.NOTES,
-            schema(
-                JsonObject.of("text", type("string").with("maxLength", DemoCatalogue.LONGEST_NOTE)),
-                "text"),
-            this::note),
-        tool(
-            "ask",
-            "Asks the user, by a form that the client shows, and answers what was said",
-            schema(JsonObject.of("question", type("string")), "question"),
-            schema(
-                JsonObject.of(
-                    "action",
-                    type("string").with("enum", List.of("accept", "decline", "cancel")),
-                    "content",
-                    schema(
-                        JsonObject.of("answer", type("string"), "sure", type("boolean")),
-                        "answer")),
-                "action"),
-            this::ask),
-        tool(
-            CUT,
-            "Closes the stream of the call, and answers when the client has come back for it",
-            schema(JsonObject.of("afterMs", type("integer"))),
-            this::cut),
-        tool(
-            CRASH,
-            "Crashes in the middle of the call: ends the server's process, with exit code 1 by"
-                + " default, or over HTTP the session",
-            schema(JsonObject.of("exitCode", type("integer"))),
-            this::crash));
-  }
-
-  /// @param out where is said what belongs to no call
   /// @param cuts whether a call can be cut off from its client, and be found again: then there is a
   ///     tool that does it
   /// @param crash ends the process with an exit code, or returns if there is none to end
-  DemoTools(
-      DemoOutput out,
-      DemoCatalogue catalogue,
-      DemoQuestions questions,
-      boolean cuts,
-      IntConsumer crash) {
-    this.out = out;
-    this.catalogue = catalogue;
-    this.questions = questions;
+  DemoTools(DemoNotes notes, boolean cuts, IntConsumer crash) {
+    this.notes = notes;
     this.crash = crash;
-    this.tools = all().stream().filter(tool -> cuts || !tool.name().equals(CUT)).toList();
+    this.tools = ALL.stream().filter(tool -> cuts || !tool.name().equals(CUT)).toList();
   }
 
   /// Answers `tools/list`: two pages, because there are servers that have more than one.
@@ -123,20 +129,28 @@ final class DemoTools {
     return JsonObject.of("tools", all.subList(FIRST_PAGE_SIZE, all.size()));
   }
 
-  /// Whether there is a tool of that name.
-  boolean has(String name) {
-    return tools.stream().anyMatch(tool -> tool.name().equals(name));
+  /// Called before a call begins.
+  ///
+  /// @throws DemoRefusal if there is no such tool, or the client cannot do what it takes
+  void check(DemoCall call) throws DemoRefusal {
+    if (tools.stream().noneMatch(tool -> tool.name().equals(call.tool()))) {
+      throw new DemoRefusal(RpcError.INVALID_PARAMS, "there is no tool " + call.tool());
+    }
+    if (call.tool().equals(ASK)) {
+      call.era().beforeAsking();
+    }
   }
 
   /// Does what the tool does, as long as that takes; ended by mail and by interrupt.
   ///
-  /// @param call of a tool that there is
+  /// @param call one that was checked
   /// @return the result, or empty if nobody wants it any more
-  Optional<JsonObject> call(DemoCall call) throws InterruptedException {
-    call.out().log(call.tool().equals(CRASH) ? "error" : "info", call.tool() + " was called");
+  /// @throws DemoRefusal if it is to be answered by an error of the protocol
+  Optional<JsonObject> call(DemoCall call) throws InterruptedException, DemoRefusal {
+    call.log(call.tool().equals(CRASH) ? "error" : "info", call.tool() + " was called");
     Tool tool = tools.stream().filter(t -> t.name().equals(call.tool())).findAny().orElseThrow();
     try {
-      return tool.body().call(call);
+      return tool.body().call(this, call);
     } catch (JsonException e) {
       return Optional.of(error(e.getMessage()));
     }
@@ -170,53 +184,43 @@ final class DemoTools {
   }
 
   private Optional<JsonObject> note(DemoCall call) throws JsonException {
-    if (catalogue.note(call.arguments().string("text"))) {
-      out.notify("notifications/resources/updated", JsonObject.of("uri", DemoCatalogue.NOTES));
-    }
-    return Optional.of(text("noted in " + DemoCatalogue.NOTES));
+    notes.add(call.arguments().string("text"), call.arguments().optionalString("topic"));
+    return Optional.of(text("noted in " + DemoNotes.ALL));
   }
 
-  private Optional<JsonObject> ask(DemoCall call) throws JsonException, InterruptedException {
-    String question = call.arguments().string("question");
-    if (!questions.mayAskByForm()) {
-      return Optional.of(
-          error("this client cannot be asked: it has not declared elicitation by form"));
-    }
+  private Optional<JsonObject> ask(DemoCall call)
+      throws JsonException, InterruptedException, DemoRefusal {
     JsonObject properties =
         JsonObject.of(
             "answer",
             type("string").with("title", "Answer"),
             "sure",
             type("boolean").with("title", "Sure").with("default", true));
+    String question = call.arguments().string("question");
     JsonObject form = JsonObject.of("mode", "form", "message", question);
-    form = form.with("requestedSchema", schema(properties, "answer"));
-    return questions.ask(call, "elicitation/create", form).map(DemoTools::said);
+    return call.era().ask(call, form.with("requestedSchema", schema(properties, "answer")));
   }
 
-  private static JsonObject said(RpcMessage.Response response) {
-    return switch (response) {
-      case RpcMessage.Failure(_, var error) -> error("asking has failed: " + error.message());
-      case RpcMessage.Result(_, var result) -> {
-        try {
-          yield said(result);
-        } catch (JsonException e) {
-          yield error("that was no answer to the question: " + e.getMessage());
-        }
-      }
-    };
+  /// Reads what the client's user has said to [#ask]'s form, and returns the call's result.
+  static JsonObject said(JsonValue given) {
+    try {
+      return read(given);
+    } catch (JsonException e) {
+      return error("that was no answer to the question: " + e.getMessage());
+    }
   }
 
-  private static JsonObject said(JsonValue result) throws JsonException {
-    if (!(result instanceof JsonObject object)) {
-      throw new JsonException("the result is " + result.kind() + ", expected an object");
+  private static JsonObject read(JsonValue given) throws JsonException {
+    if (!(given instanceof JsonObject object)) {
+      throw new JsonException("the result is " + given.kind() + ", expected an object");
     }
     String action = object.string("action");
     JsonObject structured = JsonObject.of("action", action);
     return switch (action) {
       case "accept" -> {
-        JsonObject given = object.object("content");
-        String answer = given.string("answer");
-        Optional<Boolean> sure = given.optionalBool("sure");
+        JsonObject filledIn = object.object("content");
+        String answer = filledIn.string("answer");
+        Optional<Boolean> sure = filledIn.optionalBool("sure");
         // Only what was asked for, so that it fits the schema. What is missing stays missing: to
         // fill in the default is the client's part, and a client that does not should be seen.
         JsonObject content = JsonObject.of("answer", answer);
@@ -271,7 +275,7 @@ final class DemoTools {
     return JsonObject.of("content", JsonArray.of(JsonObject.of("type", "text", "text", text)));
   }
 
-  private static JsonObject error(String text) {
+  static JsonObject error(String text) {
     return text(text).with("isError", true);
   }
 

@@ -3,6 +3,7 @@ package dev.mcpscope.demo;
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ElicitationResult;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
@@ -76,7 +77,8 @@ public final class Tour {
     oldBug();
 
     Inventory before = Inventory.take();
-    try (var remote = DemoHttpServer.open(0, System.err);
+    var legacy = DemoHttpServer.Options.defaults().withEras(DemoServer.Eras.LEGACY);
+    try (var remote = DemoHttpServer.open(0, System.err, legacy);
         var host = McpHost.open(HostOptions.defaults(), new HostListener() {});
         var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       token = UUID.randomUUID().toString();
@@ -91,8 +93,9 @@ public final class Tour {
         host.end(); // the last chapter says what this has done
       }
     }
-    chapter("7. The server asks back, through the library");
-    asked();
+    chapter("7. The server asks back, through the library, in both eras");
+    asked(EraChoice.MODERN);
+    asked(EraChoice.LEGACY);
 
     chapter("8. Before and after");
     nothingLeft(before);
@@ -115,15 +118,22 @@ public final class Tour {
 
   private void connected(DemoHttpServer remote)
       throws IOException, InterruptedException, ExecutionException {
-    chapter("2. Connect two servers, through the HTTP front at " + front);
+    chapter("2. Connect two servers, one of each era, through the HTTP front at " + front);
     JsonObject mcp = ok(post("/mcp", connect("demo"))).object("mcp");
     long pid = onlyChild();
     say("POST /mcp has started process " + pid + ", a real MCP server over stdio:");
     say("    " + mcp.get("serverInfo") + ", protocol " + mcp.get("protocolVersion"));
     say("    tools: " + names(mcp.array("tools")));
+    claim(
+        mcp.string("protocolVersion").equals("2026-07-28"),
+        "it was asked what it speaks, and is spoken to without handshake and session");
     mcp = ok(post("/mcp", connect("remote", remote.uri()))).object("mcp");
-    say("POST /mcp has connected " + mcp.get("url") + ", the same one over streamable HTTP:");
+    say("POST /mcp has connected " + mcp.get("url") + ", an older one over streamable HTTP:");
+    say("    " + mcp.get("serverInfo") + ", protocol " + mcp.get("protocolVersion"));
     say("    tools: " + names(mcp.array("tools")));
+    claim(
+        mcp.string("protocolVersion").equals("2025-11-25"),
+        "it did not know the question, and was told initialize instead");
     claim(
         remote.await(
             () -> remote.sessions().size() == 1 && remote.streams() == 1, Duration.ofSeconds(1)),
@@ -228,8 +238,9 @@ public final class Tour {
   }
 
   /// Without front and host: this thread calls, the server asks back, and a guest of the connection
-  /// answers meanwhile.
-  private void asked() throws InterruptedException {
+  /// answers meanwhile. In one era it asks by a request of its own, in the other by a result that is
+  /// none yet: who calls does not notice.
+  private void asked(EraChoice era) throws InterruptedException {
     ClientFeatures features =
         ClientFeatures.none()
             .withElicitation(form -> {
@@ -240,8 +251,9 @@ public final class Tour {
     try {
       McpClient.use(
           ServerSpec.stdio(command().toArray(String[]::new)),
-          ClientOptions.defaults().withFeatures(features),
+          ClientOptions.defaults().withFeatures(features).withEra(era),
           client -> {
+            say("In revision " + client.server().protocolVersion() + ":");
             say("client.callTool(\"ask\", {question: \"Which colour?\"})");
             ToolResult result = client.callTool("ask", Map.of("question", "Which colour?"));
             say("    ->  " + result.text());

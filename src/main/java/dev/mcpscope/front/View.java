@@ -151,8 +151,9 @@ final class View {
 
   private static JsonObject withServer(JsonObject row, McpClient client) {
     ServerInfo server = client.server();
+    JsonObject identity = server.identity();
     return row.with("protocolVersion", server.protocolVersion())
-        .with("serverInfo", server.json().get("serverInfo"));
+        .with("serverInfo", identity.isEmpty() ? null : identity);
   }
 
   /// An event as it is streamed.

@@ -111,7 +111,11 @@ public final class PendingCall<X extends Exception> {
       if (Thread.interrupted()) {
         throw new InterruptedException(method + " was interrupted");
       }
-      LockSupport.parkNanos(this, deadline.remainingNanos());
+      if (deadline == Deadline.NEVER) {
+        LockSupport.park(this); // no timer for nothing
+      } else {
+        LockSupport.parkNanos(this, deadline.remainingNanos());
+      }
     }
     Object settled = outcome;
     return settled == null ? null : response(settled);

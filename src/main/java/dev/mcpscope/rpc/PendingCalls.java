@@ -58,6 +58,11 @@ public final class PendingCalls<X extends Exception> {
     return call;
   }
 
+  /// Returns whether the table has ended.
+  public boolean isOver() {
+    return ended != null;
+  }
+
   /// Returns if calls are accepted.
   ///
   /// @throws X when the table has ended

@@ -291,7 +291,6 @@ class HandlersTest {
       quoteCharacter = '`',
       textBlock =
           """
-          {'mode':'url','message':'m','url':'https://a.b/'}       | "elicitationId" is missing
           {'mode':'url','message':'m','elicitationId':'e'}        | "url" is missing
           {'mode':'url','message':'m','url':'javascript:alert(1)','elicitationId':'e'} | an http or https
           {'mode':'video','message':'m'}                          | has not declared elicitation by video

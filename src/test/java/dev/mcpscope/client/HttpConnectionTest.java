@@ -46,7 +46,10 @@ class HttpConnectionTest {
 
   private static final ReconnectBudget SOON =
       new ReconnectBudget(Duration.ofMillis(50), Duration.ofMillis(100), 4);
-  private static final ClientOptions OPTIONS = ClientOptions.defaults().withReconnect(SOON);
+
+  /// What is looked at is the handshake, its session and its streams.
+  private static final ClientOptions OPTIONS =
+      ClientOptions.defaults().withReconnect(SOON).withEra(EraChoice.LEGACY);
 
   private static final String EMPTY_STREAM =
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n";

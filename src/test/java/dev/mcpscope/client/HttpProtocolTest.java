@@ -35,6 +35,7 @@ class HttpProtocolTest {
 
   private static final ClientOptions OPTIONS =
       ClientOptions.defaults()
+          .withEra(EraChoice.LEGACY)
           .withReconnect(new ReconnectBudget(Duration.ofMillis(50), Duration.ofMillis(100), 4));
 
   /// The id of the first call after a connect: `initialize` and two pages of tools come before it.

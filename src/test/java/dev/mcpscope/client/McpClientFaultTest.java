@@ -431,7 +431,7 @@ class McpClientFaultTest {
 
     @Test
     void linesThatAreNoJsonAreCounted() throws Exception {
-      assertThat(harmless(DEFAULTS, new Fault.Noise("starting")).skippedLines()).isEqualTo(6);
+      assertThat(harmless(DEFAULTS, new Fault.Noise("starting")).skippedLines()).isEqualTo(7);
     }
 
     @ParameterizedTest

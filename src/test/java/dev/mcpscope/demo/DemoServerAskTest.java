@@ -121,7 +121,7 @@ class DemoServerAskTest extends RunningDemoServer {
   void timeThatRunsOutWithdrawsTheQuestion() throws Exception {
     var said = new ByteArrayOutputStream();
     var questions = new DemoQuestions(Duration.ZERO);
-    var call = new DemoCall(JsonObject.of("name", "ask"), new DemoOutput(said));
+    var call = new DemoCall(JsonObject.of("name", "ask"), null, new DemoOutput(said));
     var response = questions.ask(call, "elicitation/create", JsonObject.EMPTY);
     assertThat(response.orElseThrow().toString()).contains("no answer within 0 s");
     assertThat(questions.answered(response.orElseThrow())).isFalse();

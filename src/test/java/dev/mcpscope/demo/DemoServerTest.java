@@ -224,7 +224,7 @@ class DemoServerTest extends RunningDemoServer {
     }
     var answers = new ByteArrayOutputStream();
     var input = new ByteArrayInputStream(requests.toString().getBytes(UTF_8));
-    assertThat(DemoServer.run(input, answers, new PrintStream(err))).isZero();
+    assertThat(DemoServer.run(eras(), input, answers, new PrintStream(err))).isZero();
     assertThat(answers.toString(UTF_8).lines().filter(a -> a.contains("result"))).hasSize(20);
   }
 

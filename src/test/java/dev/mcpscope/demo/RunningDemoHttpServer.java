@@ -21,6 +21,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -81,6 +82,44 @@ abstract class RunningDemoHttpServer {
 
   HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
     return http.send(request.build(), BodyHandlers.ofString());
+  }
+
+  /// A modern request with the headers that it must have, to which more are added, or replaced; null
+  /// leaves one out.
+  HttpRequest.Builder modern(JsonObject message, String... headers) throws IOException {
+    var all = new LinkedHashMap<String, String>();
+    all.put("MCP-Protocol-Version", Modern.REVISION);
+    all.put("Mcp-Method", message.string("method"));
+    JsonObject params = message.object("params");
+    if (params.has("name") || params.has("uri")) {
+      all.put("Mcp-Name", params.string(params.has("name") ? "name" : "uri"));
+    }
+    JsonObject arguments = params.optionalObject("arguments").orElse(JsonObject.EMPTY);
+    arguments.optionalString("topic").ifPresent(topic -> all.put("Mcp-Param-Topic", topic));
+    for (int i = 0; i < headers.length; i += 2) {
+      all.put(headers[i], headers[i + 1]);
+    }
+    HttpRequest.Builder request = request();
+    all.forEach((name, value) -> {
+      if (value != null) {
+        request.setHeader(name, value);
+      }
+    });
+    return post(request, message);
+  }
+
+  /// Sends a modern request that is answered by JSON with status 200, and returns the answer.
+  JsonObject answer(JsonObject message, String... headers) throws Exception {
+    HttpResponse<String> answer = send(modern(message, headers));
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    assertThat(answer.headers().firstValue("Content-Type")).contains("application/json");
+    assertThat(answer.headers().firstValue("MCP-Session-Id")).isEmpty();
+    return json(answer.body());
+  }
+
+  /// Sends a modern request that is answered by a stream.
+  Events stream(JsonObject message, String... headers) throws Exception {
+    return events(modern(message, headers));
   }
 
   static JsonObject message(int id, String method, JsonObject params) {

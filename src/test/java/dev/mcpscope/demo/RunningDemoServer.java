@@ -52,7 +52,7 @@ abstract class RunningDemoServer {
         new FutureTask<>(() -> {
           try (var input = Channels.newInputStream(toServer.source());
               var output = Channels.newOutputStream(fromServer.sink())) {
-            return DemoServer.run(input, output, new PrintStream(err), halted::complete);
+            return DemoServer.run(eras(), input, output, new PrintStream(err), halted::complete);
           }
         });
     server = Thread.ofPlatform().name("demo server").start(exitCode);
@@ -65,6 +65,11 @@ abstract class RunningDemoServer {
     out.close();
     server.join();
     nothingLeft.close();
+  }
+
+  /// What the server speaks.
+  DemoServer.Eras eras() {
+    return DemoServer.Eras.DUAL;
   }
 
   void send(JsonObject message) throws IOException {
