@@ -49,10 +49,16 @@ final class Handlers {
     record End() implements Mail {}
   }
 
-  /// What the user has to say to a request's params.
+  /// Reads a request's params, which is not the user's business yet.
   @FunctionalInterface
   private interface Handler {
-    JsonObject answer(JsonObject params) throws Exception;
+    Answer of(JsonObject params) throws JsonException;
+  }
+
+  /// What the user has to say to it.
+  @FunctionalInterface
+  private interface Answer {
+    JsonObject give() throws Exception;
   }
 
   /// A request on its way. It counts as unanswered until nobody works on it any more: an abandoned
@@ -61,15 +67,17 @@ final class Handlers {
     final RpcMessage.Request request;
     final int bytes;
     final boolean onTheWire; // else a caller of ours waits for the answer
+    final Optional<Handler> handler;
 
     // What is sent; empty when nobody wants it any more. The first one counts.
     final CompletableFuture<Optional<RpcMessage.Response>> answer = new CompletableFuture<>();
     volatile boolean hasGuest; // whose end frees its place, else its subtask does
 
-    Asked(RpcMessage.Request request, int bytes, boolean onTheWire) {
+    Asked(RpcMessage.Request request, int bytes, boolean onTheWire, Optional<Handler> handler) {
       this.request = request;
       this.bytes = bytes;
       this.onTheWire = onTheWire;
+      this.handler = handler;
     }
 
     void cancel() {
@@ -119,7 +127,7 @@ final class Handlers {
   /// @param bytes how long it was
   /// @return false when too many are unanswered, or too long ones
   boolean offer(RpcMessage.Request request, int bytes) {
-    return offer(new Asked(request, bytes, true));
+    return offer(new Asked(request, bytes, true, handler(request.method())));
   }
 
   /// Takes the id of a request that cannot be understood, to say so; the reader's, which does not
@@ -127,7 +135,8 @@ final class Handlers {
   ///
   /// @return as [#offer]
   boolean refuse(RpcId id, String problem) {
-    var asked = new Asked(new RpcMessage.Request(id, "", JsonObject.EMPTY), 0, true);
+    var request = new RpcMessage.Request(id, "", JsonObject.EMPTY);
+    var asked = new Asked(request, 0, true, Optional.empty());
     refuse(asked, RpcError.INVALID_REQUEST, problem);
     return offer(asked);
   }
@@ -167,8 +176,16 @@ final class Handlers {
       throws McpException, InterruptedException {
     var asked = new LinkedHashMap<String, Asked>();
     try {
-      for (var one : wanted.members().entrySet()) {
+      for (var one : wanted.members().entrySet()) { // all are read before the user is asked for one
         asked.put(one.getKey(), input(one.getKey(), one.getValue(), whatFor));
+      }
+      for (var one : asked.entrySet()) {
+        if (!offer(one.getValue())) {
+          free(one.getValue());
+          int most = options.limits().serverRequests();
+          String problem = "more than " + most + " inputs at a time, or long ones";
+          throw noInput(one.getKey(), whatFor, problem, null);
+        }
       }
       JsonObject results = JsonObject.EMPTY;
       for (var one : asked.entrySet()) {
@@ -180,6 +197,7 @@ final class Handlers {
     }
   }
 
+  /// Reads what the server wants to know.
   private Asked input(String key, JsonValue wanted, String whatFor)
       throws ProtocolViolationException {
     try {
@@ -187,22 +205,23 @@ final class Handlers {
         throw new JsonException("what is no request");
       }
       String method = object.string("method");
-      if (handler(method).isEmpty()) {
-        throw new JsonException(shown(method) + ", which this client has not declared");
-      }
+      Handler handler =
+          handler(method)
+              .orElseThrow(
+                  () -> new JsonException(shown(method) + ", which this client has not declared"));
       JsonObject params = object.optionalObject("params").orElse(JsonObject.EMPTY);
+      Answer answer = handler.of(params);
       var request = new RpcMessage.Request(RpcId.of(key), method, params);
-      var asked = new Asked(request, params.toString().length(), false);
-      if (!offer(asked)) {
-        int most = options.limits().serverRequests();
-        free(asked);
-        throw new JsonException("more than " + most + " inputs at a time, or long ones");
-      }
-      return asked;
+      return new Asked(request, params.toString().length(), false, Optional.of(_ -> answer));
     } catch (JsonException e) {
-      throw new ProtocolViolationException(
-          whatFor + " asks for input " + shown(key) + ": " + e.getMessage(), e);
+      throw noInput(key, whatFor, e.getMessage(), e);
     }
+  }
+
+  private static ProtocolViolationException noInput(
+      String key, String whatFor, String problem, JsonException cause) {
+    return new ProtocolViolationException(
+        whatFor + " asks for input " + shown(key) + ": " + problem, cause);
   }
 
   private JsonValue result(Asked asked, String whatFor, Deadline end)
@@ -292,15 +311,12 @@ final class Handlers {
         // refused, or cancelled already
       } else if (method.equals("ping")) {
         asked.answer.complete(Optional.of(result(asked, JsonObject.EMPTY)));
+      } else if (asked.handler.isEmpty()) {
+        refuse(asked, RpcError.METHOD_NOT_FOUND, "this client does not serve " + shown(method));
+      } else if (asked.onTheWire) {
+        hostForAll(asked, asked.handler.get());
       } else {
-        Optional<Handler> handler = handler(method);
-        if (handler.isEmpty()) {
-          refuse(asked, RpcError.METHOD_NOT_FOUND, "this client does not serve " + shown(method));
-        } else if (asked.onTheWire) {
-          hostForAll(asked, handler.get());
-        } else {
-          host(asked, handler.get());
-        }
+        host(asked, asked.handler.get());
       }
       if (!asked.hasGuest) {
         free(asked); // before the answer is out: who has it may ask anew
@@ -364,11 +380,16 @@ final class Handlers {
     }
   }
 
+  /// A handler may fail at some JSON of its own: that is not the server's fault, nor its business.
   private Optional<RpcMessage.Response> response(Asked asked, Handler handler) throws Exception {
+    Answer answer;
     try {
-      return Optional.of(result(asked, handler.answer(asked.request.params())));
+      answer = handler.of(asked.request.params());
     } catch (JsonException e) {
       return Optional.of(failure(asked, RpcError.INVALID_PARAMS, e.getMessage()));
+    }
+    try {
+      return Optional.of(result(asked, answer.give()));
     } catch (RequestRefusedException e) {
       return Optional.of(failure(asked, e.code(), e.getMessage()));
     }
@@ -398,8 +419,7 @@ final class Handlers {
   private Optional<Handler> handler(String method) {
     ClientFeatures features = options.features();
     return switch (method) {
-      case "roots/list" ->
-          features.roots().map(roots -> params -> roots(ask(_ -> roots.call(), params)));
+      case "roots/list" -> features.roots().map(roots -> _ -> () -> roots(roots.call()));
       case "sampling/createMessage" -> features.sampling().map(_ -> this::sample);
       case "elicitation/create" ->
           features.elicitation().isPresent() || features.elicitationUrl().isPresent()
@@ -413,52 +433,51 @@ final class Handlers {
     return JsonObject.of("roots", roots.stream().map(Root::json).toList());
   }
 
-  private JsonObject sample(JsonObject params) throws Exception {
+  private Answer sample(JsonObject params) throws JsonException {
     ClientFeatures features = options.features();
     if (!features.samplingOptions().contains(SamplingOption.TOOLS)
         && (params.has("tools") || params.has("toolChoice"))) {
       throw new JsonException("this client has not declared sampling.tools");
     }
-    return ask(features.sampling().orElseThrow(), SamplingRequest.parse(server, params)).json();
+    SamplingRequest request = SamplingRequest.parse(server, params);
+    return () -> features.sampling().orElseThrow().answer(request).json();
   }
 
   /// "Clients MUST treat requests without a mode field as form mode."
-  private JsonObject elicit(JsonObject params) throws Exception {
+  private Answer elicit(JsonObject params) throws JsonException {
     ClientFeatures features = options.features();
     String mode = params.optionalString("mode").orElse("form");
     if (mode.equals("form") && features.elicitation().isPresent()) {
       ElicitationForm form = ElicitationForm.parse(server, params);
-      return switch (ask(features.elicitation().get(), form)) {
-        case ElicitationResult.Accepted(var content) ->
-            action("accept").with("content", form.complete(content));
-        case ElicitationResult.Declined _ -> action("decline");
-        case ElicitationResult.Cancelled _ -> action("cancel");
-      };
+      return () ->
+          switch (features.elicitation().get().answer(form)) {
+            case ElicitationResult.Accepted(var content) ->
+                action("accept").with("content", form.complete(content));
+            case ElicitationResult.Declined _ -> action("decline");
+            case ElicitationResult.Cancelled _ -> action("cancel");
+          };
     }
     if (mode.equals("url") && features.elicitationUrl().isPresent()) {
       ElicitationUrl url = ElicitationUrl.parse(server, params);
-      // Its completion may come before our answer has gone.
-      url.elicitationId().ifPresent(elicitations::expect);
-      ElicitationResult answer = ask(features.elicitationUrl().get(), url);
-      if (!(answer instanceof ElicitationResult.Accepted)) {
-        url.elicitationId().ifPresent(elicitations::complete);
-      }
-      return switch (answer) {
-        case ElicitationResult.Accepted _ -> action("accept");
-        case ElicitationResult.Declined _ -> action("decline");
-        case ElicitationResult.Cancelled _ -> action("cancel");
-      };
+      return () -> consent(features.elicitationUrl().get(), url);
     }
     throw new JsonException("this client has not declared elicitation by " + mode);
   }
 
-  /// A handler may fail at some JSON of its own: that is not the server's fault, nor its business.
-  private static <Q, A> A ask(ClientFeatures.Handler<Q, A> handler, Q request) throws Exception {
-    try {
-      return handler.answer(request);
-    } catch (JsonException e) {
-      throw new IllegalStateException(e);
+  private JsonObject consent(
+      ClientFeatures.Handler<ElicitationUrl, ElicitationResult> handler, ElicitationUrl url)
+      throws Exception {
+    // Its completion may come before our answer has gone.
+    url.elicitationId().ifPresent(elicitations::expect);
+    ElicitationResult answer = handler.answer(url);
+    if (!(answer instanceof ElicitationResult.Accepted)) {
+      url.elicitationId().ifPresent(elicitations::complete);
     }
+    return switch (answer) {
+      case ElicitationResult.Accepted _ -> action("accept");
+      case ElicitationResult.Declined _ -> action("decline");
+      case ElicitationResult.Cancelled _ -> action("cancel");
+    };
   }
 
   private static JsonObject action(String action) {

@@ -61,8 +61,7 @@ final class ModernPeer implements AutoCloseable {
   /// Declares these capabilities.
   static Script declares(String capabilities) {
     String json = capabilities.replace('\'', '"');
-    return new Script(
-        List.of(new Fault.Declares(json)), List.of(new HttpFault.Declares(json)));
+    return new Script(List.of(new Fault.Declares(json)), List.of(new HttpFault.Declares(json)));
   }
 
   /// Answers the requests of a method one by one, and by the last of these ever after; each is what

@@ -351,9 +351,7 @@ class StatelessTest {
                 "resources/list",
                 complete("'resources':[]").replace("'complete'", kind),
                 complete("'resources':[]")));
-    assertThat(
-            failure(
-                ProtocolViolationException.class, () -> client.callTool("echo", Map.of())))
+    assertThat(failure(ProtocolViolationException.class, () -> client.callTool("echo", Map.of())))
         .hasMessageContaining("tools/call gives a result of a type that this client does not know");
     failure(ProtocolViolationException.class, client::resources);
     assertThat(client.callTool("echo", Map.of()).text()).isEqualTo("well");
