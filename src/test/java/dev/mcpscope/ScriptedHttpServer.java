@@ -211,12 +211,22 @@ public final class ScriptedHttpServer implements AutoCloseable {
     return await(
         "such a subscription",
         PATIENCE,
-        () -> listens().map(listen -> listen.subscription().filter()).filter(wanted).findFirst());
+        () ->
+            subscribed().map(listen -> listen.subscription().filter()).filter(wanted).findFirst());
   }
 
   /// Returns the filters of all subscriptions that are open, as they were acknowledged.
   public List<JsonObject> subscriptions() {
-    return locked(() -> listens().map(listen -> listen.subscription().filter()).toList());
+    return locked(() -> subscribed().map(listen -> listen.subscription().filter()).toList());
+  }
+
+  /// Returns the requests of all subscriptions that are open.
+  public List<Request> listens() {
+    return locked(() ->
+        exchanges.stream()
+            .filter(reply -> reply.listen.isPresent())
+            .map(reply -> reply.request)
+            .toList());
   }
 
   /// Sends a message on the stream of GET of each session. What no stream is open for is sent on the
@@ -224,22 +234,22 @@ public final class ScriptedHttpServer implements AutoCloseable {
   /// unless it names one itself.
   public void push(String json) {
     change(() -> {
-      if (sessions.isEmpty() && listens().findAny().isEmpty()) {
+      if (sessions.isEmpty() && subscribed().findAny().isEmpty()) {
         throw new IllegalStateException("there is no session, and no subscription");
       }
       sessions.values().forEach(session -> session.log.add(json));
-      listens().forEach(listen -> listen.tell(json));
+      subscribed().forEach(listen -> listen.tell(json));
     });
   }
 
-  private Stream<HttpReply.Listen> listens() {
+  private Stream<HttpReply.Listen> subscribed() {
     return exchanges.stream().flatMap(reply -> reply.listen.stream());
   }
 
   /// Ends all subscriptions well, each by its result. What ends them otherwise is
   /// [#endStreams].
   public void endSubscriptions() {
-    change(() -> listens().forEach(HttpReply.Listen::end));
+    change(() -> subscribed().forEach(HttpReply.Listen::end));
   }
 
   /// Lets go on what this gate has held, or will hold.

@@ -7,11 +7,13 @@ import dev.mcpscope.client.ClientOptions;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionLostException;
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ToolResult;
 import dev.mcpscope.host.WalkGuests.Manner;
 import dev.mcpscope.host.WalkGuests.Plan;
+import dev.mcpscope.json.JsonObject;
 import dev.mcpscope.transport.CloseBudget;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.ReconnectBudget;
@@ -51,6 +53,7 @@ final class Walk {
       new CloseBudget(millis(100), millis(250), millis(200), millis(2_500));
   private static final Duration CONNECT = millis(4_000);
   private static final Duration HASTY = millis(500);
+  private static final Duration PROBE = millis(400);
   private static final Duration CALL = millis(300);
   private static final Duration MOST_CALL = millis(2_500);
 
@@ -78,7 +81,8 @@ final class Walk {
   /// A call that is given.
   ///
   /// @param begun not later than the call itself
-  private record Call(Place place, Seen seen, String text, Duration time, long begun) {}
+  private record Call(
+      Place place, Seen seen, String tool, String text, Duration time, long begun) {}
 
   private record Heard(Subscription subscription, WalkRules.Order order) {}
 
@@ -134,7 +138,8 @@ final class Walk {
             .withCallTimeout(CALL, MOST_CALL)
             .withHandlerTimeout(millis(200), millis(150))
             .withClose(CLOSE_STEPS)
-            .withReconnect(new ReconnectBudget(millis(20), millis(100), 4));
+            .withReconnect(new ReconnectBudget(millis(20), millis(100), 4))
+            .withProtocol(ClientOptions.Protocol.defaults().withProbeTimeout(PROBE));
     return HostOptions.defaults()
         .withClient(client)
         .withLimits(SESSIONS - 2, 30, 3)
@@ -179,8 +184,9 @@ final class Walk {
         take(underWay.poll());
       }
       rules.check(host);
-      if (step % 50 == 0) {
+      if (step % 10 == 0) {
         running.overlap().ifPresent(rules::broken);
+        remotes.forEach(this::nobodyListensWhoHasEnded);
       }
       failIfBroken();
       if (step % STEPS_TO_A_STOP == 0) {
@@ -203,6 +209,11 @@ final class Walk {
             "connect: REPLACED",
             "connect: DISCONNECTED",
             "connect: SESSION_ENDED",
+            "connect: 2026-07-28",
+            "connect: 2025-11-25",
+            "started twice",
+            "subscribe: done",
+            "ask: answered",
             "disconnect: report",
             "call: answered",
             "call: CallTimeoutException",
@@ -256,7 +267,7 @@ final class Walk {
     } else if (choice < 70) {
       signal(place, "CONT");
     } else if (choice < 74) {
-      harm(remotes.get(random.nextInt(remotes.size())), random.nextInt(5));
+      harm(remotes.get(random.nextInt(remotes.size())), random.nextInt(HARMS.size()));
     } else if (choice < 75) {
       tell(endSession(place.session));
     } else if (choice < 78) {
@@ -270,6 +281,8 @@ final class Walk {
       look(place.session);
     } else if (choice < 94) {
       awaitAWhile(connects.peekLast());
+    } else if (choice < 97) {
+      subscribeTo(place, "scripted:" + random.nextInt(3), random.nextInt(3) > 0);
     } else if (choice < 99) {
       call(place, CALL);
     } else {
@@ -310,6 +323,14 @@ final class Walk {
     return answer;
   }
 
+  private EraChoice eraChoice() {
+    return switch (random.nextInt(8)) {
+      case 0 -> EraChoice.LEGACY;
+      case 1 -> EraChoice.MODERN;
+      default -> EraChoice.AUTO;
+    };
+  }
+
   private Manner manner() {
     int choice = random.nextInt(20);
     return choice < 13 ? Manner.FINE : Manner.values()[random.nextInt(Manner.values().length)];
@@ -326,17 +347,18 @@ final class Walk {
             ? processes.get(random.nextInt(processes.size()))
             : remotes.get(random.nextInt(remotes.size()));
     String mark = place.session + "." + place.name + "." + step;
-    var plan = new Plan(server.spec(mark), server, manner(), manner(), manner());
+    var plan = new Plan(server.spec(mark), server, eraChoice(), manner(), manner(), manner());
     boolean restart = random.nextInt(3) == 0;
     boolean interrupted = random.nextInt(8) == 0;
     int until = random.nextInt(4);
-    boolean patient = server.connects() && plan.onConnect() != Manner.HANGS;
+    boolean patient = plan.connects() && plan.onConnect() != Manner.HANGS;
     guests.add(plan);
     var connect =
         new ConnectOptions(
             options
                 .client()
                 .withConnectTimeout(patient ? CONNECT : HASTY)
+                .withEra(plan.era())
                 .withFeatures(guests.features(plan.feature())),
             ifAbsent,
             restart ? ConnectOptions.Restart.ON_CRASH : ConnectOptions.Restart.NEVER);
@@ -345,6 +367,8 @@ final class Walk {
             + place
             + (ifAbsent ? " if absent" : "")
             + (restart ? " with restarts, " : ", ")
+            + plan.era()
+            + " "
             + plan.onConnect()
             + " "
             + plan.onDisconnect()
@@ -392,7 +416,11 @@ final class Walk {
       }
       case McpException _ -> {
         rules.count("connect: failed");
-        boolean good = plan.server().isGood() && plan.onConnect() == Manner.FINE && !ifAbsent;
+        boolean good =
+            plan.server().isGood()
+                && plan.connects()
+                && plan.onConnect() == Manner.FINE
+                && !ifAbsent;
         return good ? "a good server cannot fail so" : null;
       }
       default -> {
@@ -407,9 +435,12 @@ final class Walk {
     if (!ifAbsent && connected != plan) {
       return "it has got another server: " + status;
     }
-    if (!connected.server().connects() || connected.onConnect() == Manner.THROWS) {
+    if (!connected.connects()) {
       return "it cannot be connected: " + status;
     }
+    status
+        .client()
+        .ifPresent(client -> rules.count("connect: " + client.server().protocolVersion()));
     return status.state() instanceof ConnectionState.Usable ? null : "not usable: " + status;
   }
 
@@ -476,30 +507,41 @@ final class Walk {
 
   private WalkAnswer call(Place place, Duration time) {
     int length = random.nextInt(20) == 0 ? 200_000 : random.nextInt(200);
-    String tool = random.nextInt(8) == 0 ? "never" : "echo";
+    String tool = tool();
+    boolean gracefully = random.nextBoolean();
     String text = step + "x".repeat(length);
     Seen seen = seen(place);
     if (seen == null) {
       tell(step + ": call " + place + ", of which nothing was seen");
       return null;
     }
-    var call = new Call(place, seen, text, time, System.nanoTime());
+    Map<String, ?> arguments =
+        Map.of(
+            "text",
+            text,
+            "gracefully",
+            gracefully,
+            "message",
+            Map.of("jsonrpc", "2.0", "id", "walk " + step, "method", "roots/list"));
+    var call = new Call(place, seen, tool, text, time, System.nanoTime());
     return give(
         "call " + tool + " of " + place + "#" + seen.generation + " for " + time.toMillis() + " ms",
         CALL_BOUND,
-        () ->
-            seen.client.callTool(
-                tool, Map.of("text", text), CallOptions.defaults().withTimeout(time)),
+        () -> seen.client.callTool(tool, arguments, CallOptions.defaults().withTimeout(time)),
         (result, failure) -> wrong(call, result, failure));
   }
 
   private String wrong(Call call, ToolResult result, Throwable failure) {
     Seen seen = call.seen;
-    boolean good = seen.server.isGood();
+    boolean echo = call.tool.equals("echo");
+    boolean good = seen.server.isGood() && echo;
+    if (!echo && failure == null) {
+      rules.count(call.tool + ": answered");
+    }
     rules.count("call: " + (failure == null ? "answered" : failure.getClass().getSimpleName()));
     return switch (failure) {
       case null ->
-          !seen.server.echoes() || result.text().equals(call.text)
+          !echo || !seen.server.echoes() || result.text().equals(call.text)
               ? null
               : "not what was said: %.300s".formatted(result.text());
       case CallTimeoutException late -> waitedOn(call, late);
@@ -520,6 +562,48 @@ final class Walk {
     return rules.hasEndedBefore(call.seen.generation, over)
         ? "it waited on when its connection had ended: " + failure.getMessage()
         : null;
+  }
+
+  /// Three of eight are no echo: one is never answered, one ends what is listened to, where there is
+  /// something, one wants to know something.
+  private String tool() {
+    return switch (random.nextInt(16)) {
+      case 0, 1 -> "never";
+      case 2 -> "hangUp";
+      case 3, 4 -> "ask";
+      default -> "echo";
+    };
+  }
+
+  /// Has its user subscribe to a resource, or take that back.
+  private void subscribeTo(Place place, String uri, boolean wanted) {
+    Seen seen = seen(place);
+    String what = (wanted ? "subscribe to " : "unsubscribe from ") + uri + " of " + place;
+    if (seen == null) {
+      tell(step + ": " + what + ", of which nothing was seen");
+      return;
+    }
+    give(
+        what + "#" + seen.generation,
+        CALL_BOUND,
+        () -> {
+          if (wanted) {
+            seen.client.subscribe(uri);
+          } else {
+            seen.client.unsubscribe(uri);
+          }
+          return true;
+        },
+        (_, failure) -> {
+          String came = failure == null ? "done" : failure.getClass().getSimpleName();
+          rules.count("subscribe: " + came);
+          return switch (failure) {
+            case null -> null;
+            case ConnectionClosedException _, ConnectionLostException _ -> stillUsed(place, seen);
+            case McpException _, UnsupportedOperationException _ -> null;
+            default -> "not a failure of a subscription: " + failure;
+          };
+        });
   }
 
   private void interruptLater(WalkAnswer answer) {
@@ -548,10 +632,18 @@ final class Walk {
     }
   }
 
+  private static final List<String> HARMS =
+      List.of(
+          "forget sessions",
+          "reset",
+          "close streams",
+          "go away",
+          "come back",
+          "end subscriptions",
+          "tell of changes");
+
   private void harm(WalkServer.Remote remote, int choice) {
-    String what =
-        List.of("forget sessions", "reset", "close streams", "go away", "come back").get(choice);
-    tell(step + ": " + what + ": " + remote);
+    tell(step + ": " + HARMS.get(choice) + ": " + remote);
     switch (choice) {
       case 0 -> remote.server().forgetSessions();
       case 1 -> remote.server().endStreams(End.RESET);
@@ -561,8 +653,24 @@ final class Walk {
           remote.server().stop();
         }
       }
-      default -> comeBack();
+      case 4 -> comeBack();
+      case 5 -> remote.server().endSubscriptions();
+      default -> tellOfChanges(remote);
     }
+  }
+
+  private void tellOfChanges(WalkServer.Remote remote) {
+    try {
+      remote.server().push(method("tools/list_changed", Map.of()));
+      remote.server().push(method("resources/updated", Map.of("uri", "scripted:1")));
+    } catch (IllegalStateException e) {
+      rules.count("tell: nobody is there");
+    }
+  }
+
+  private static String method(String what, Map<String, ?> params) {
+    return JsonObject.of("jsonrpc", "2.0", "method", "notifications/" + what, "params", params)
+        .toString();
   }
 
   /// What has gone comes back, where its port is still free.
@@ -731,6 +839,15 @@ final class Walk {
       clients.clear();
     }
     failIfBroken();
+  }
+
+  /// A server may hear a moment later than the host that a client has gone.
+  private void nobodyListensWhoHasEnded(WalkServer.Remote remote) {
+    for (String mark : remote.listening()) {
+      if (rules.hasEndedBefore(mark, System.nanoTime() - BUSY.toNanos())) {
+        rules.broken("a connection has ended, and is heard of: " + mark + " at " + remote);
+      }
+    }
   }
 
   private void nothingIsLeftAt(WalkServer.Remote remote) {

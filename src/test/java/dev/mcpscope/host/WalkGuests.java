@@ -2,6 +2,7 @@ package dev.mcpscope.host;
 
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
 import dev.mcpscope.client.ServerSpec;
@@ -30,9 +31,20 @@ final class WalkGuests implements HostListener {
 
   /// How one connect goes, and who is called in it.
   ///
+  /// @param era which one is wanted
   /// @param feature the listener of what the server tells, and the handler of what it asks
   record Plan(
-      ServerSpec spec, WalkServer server, Manner onConnect, Manner onDisconnect, Manner feature) {
+      ServerSpec spec,
+      WalkServer server,
+      EraChoice era,
+      Manner onConnect,
+      Manner onDisconnect,
+      Manner feature) {
+    /// Whether there can be a connection at all.
+    boolean connects() {
+      return server.connects(era) && onConnect != Manner.THROWS;
+    }
+
     /// Whether one of its callbacks could still be there when its connection has ended. One that hangs
     /// heeds its interrupt, but on a busy machine it may be late.
     boolean mayStay() {
@@ -162,7 +174,8 @@ final class WalkGuests implements HostListener {
       switch (status.state()) {
         case ConnectionState.Closed(_, CloseReport report) -> check(status, report);
         case ConnectionState.Failed(_, CloseReport report) -> check(status, report);
-        case ConnectionState.Connecting _, ConnectionState.Usable _, ConnectionState.Closing _ -> {}
+        case ConnectionState.Connecting _, ConnectionState.Usable _, ConnectionState.Closing _ ->
+            rules.begun(status);
       }
       if (status.generation() % 7 == 0) {
         throw new IllegalStateException("as planned");

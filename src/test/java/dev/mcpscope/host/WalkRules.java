@@ -32,6 +32,7 @@ final class WalkRules extends Handler implements AutoCloseable {
   private final Queue<String> broken = new ConcurrentLinkedQueue<>();
   private final Map<String, AtomicInteger> counts = new ConcurrentHashMap<>();
   private final Map<Long, Long> ended = new ConcurrentHashMap<>(); // when, by generation
+  private final Map<String, Long> endedAt = new ConcurrentHashMap<>(); // when, by mark
   private final Set<String> undeleted = ConcurrentHashMap.newKeySet(); // marks
   private final HostOptions options;
 
@@ -150,12 +151,25 @@ final class WalkRules extends Handler implements AutoCloseable {
 
   // What every report must say.
 
+  /// Notes that there is a connection, which may be another one of the same mark.
+  void begun(ConnectionStatus status) {
+    if (status.spec() instanceof ServerSpec.Http(_, var headers, _)) {
+      endedAt.remove(headers.get(WalkServer.Remote.MARK));
+    }
+  }
+
   /// Checks a close.
   ///
   /// @param maybeAbandoned whether user code of the connection may have been left behind
   void check(ConnectionStatus status, CloseReport report, boolean maybeAbandoned) {
     ended.put(status.generation(), System.nanoTime());
     count(report.outcome().name());
+    if (report.processes().stream().filter(p -> p.tie() == CloseReport.Tie.CHILD).count() > 1) {
+      count("started twice");
+    }
+    if (status.spec() instanceof ServerSpec.Http(_, var headers, _)) {
+      endedAt.put(headers.get(WalkServer.Remote.MARK), System.nanoTime());
+    }
     if (status.spec() instanceof ServerSpec.Http(_, var headers, _)
         && report.kept().stream().anyMatch(session -> session.contains("DELETE"))) {
       undeleted.add(headers.get(WalkServer.Remote.MARK));
@@ -178,6 +192,12 @@ final class WalkRules extends Handler implements AutoCloseable {
   /// Returns whether a connection was known to have ended at this instant; it had ended even earlier.
   boolean hasEndedBefore(long generation, long nanos) {
     Long when = ended.get(generation);
+    return when != null && when - nanos < 0;
+  }
+
+  /// Returns whether the last connection of this mark was known to have ended at this instant.
+  boolean hasEndedBefore(String mark, long nanos) {
+    Long when = endedAt.get(mark);
     return when != null && when - nanos < 0;
   }
 

@@ -2,6 +2,7 @@ package dev.mcpscope.host;
 
 import static dev.mcpscope.HttpFault.on;
 
+import dev.mcpscope.Eras;
 import dev.mcpscope.HttpFault;
 import dev.mcpscope.HttpFault.Act;
 import dev.mcpscope.HttpFault.End;
@@ -9,7 +10,9 @@ import dev.mcpscope.HttpWire;
 import dev.mcpscope.ScriptedHttpServer;
 import dev.mcpscope.ScriptedServer;
 import dev.mcpscope.ScriptedServer.Fault;
+import dev.mcpscope.ScriptedServer.Fault.Blow;
 import dev.mcpscope.ScriptedServer.Fault.Quirk;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.ServerSpec;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -25,8 +28,22 @@ sealed interface WalkServer {
   /// Returns how to reach it; what is marked differently is another server to whoever compares.
   ServerSpec spec(String mark);
 
-  /// Whether it can be connected to at all.
+  /// Whether it can be connected to at all, by whoever speaks its era.
   boolean connects();
+
+  /// Which eras it speaks.
+  Eras eras();
+
+  /// Whether it can be connected to by whoever wants this era.
+  default boolean connects(EraChoice choice) {
+    boolean isSpoken =
+        switch (choice) {
+          case AUTO -> true;
+          case LEGACY -> eras() != Eras.MODERN;
+          case MODERN -> eras() != Eras.LEGACY;
+        };
+    return connects() && isSpoken;
+  }
 
   /// Whether it answers a call of `echo`, and rightly, unless somebody does it harm.
   boolean echoes();
@@ -50,8 +67,18 @@ sealed interface WalkServer {
     }
 
     @Override
+    public Eras eras() {
+      return faults.stream()
+          .filter(Fault.Serves.class::isInstance)
+          .map(fault -> ((Fault.Serves) fault).eras())
+          .findFirst()
+          .orElse(Eras.LEGACY);
+    }
+
+    @Override
     public boolean isGood() {
-      return faults.isEmpty();
+      return faults.stream()
+          .allMatch(fault -> fault instanceof Fault.Serves || fault instanceof Fault.Declares);
     }
 
     @Override
@@ -61,7 +88,8 @@ sealed interface WalkServer {
   }
 
   /// One that is there already, for all connections.
-  record Remote(boolean connects, boolean echoes, String faults, ScriptedHttpServer server)
+  record Remote(
+      boolean connects, boolean echoes, Eras eras, String faults, ScriptedHttpServer server)
       implements WalkServer {
     /// The name of the header that holds the mark.
     static final String MARK = "X-Walk";
@@ -69,9 +97,24 @@ sealed interface WalkServer {
     @Override
     public ServerSpec spec(String mark) {
       Map<String, String> headers = Map.of(MARK, mark);
-      return faults.startsWith("[Legacy")
+      return isOfTheOlderWay()
           ? ServerSpec.sse(server.url()).withHeaders(headers)
           : ServerSpec.http(server.url()).withHeaders(headers);
+    }
+
+    /// Then it is of the legacy era, whichever one is wanted.
+    private boolean isOfTheOlderWay() {
+      return faults.startsWith("[Legacy");
+    }
+
+    @Override
+    public boolean connects(EraChoice choice) {
+      return isOfTheOlderWay() ? connects : WalkServer.super.connects(choice);
+    }
+
+    /// Returns the marks of those whose subscriptions are open.
+    List<String> listening() {
+      return server.listens().stream().map(request -> request.header(MARK).orElse("")).toList();
     }
 
     /// Returns what its clients have done wrong; asked when none is connected any more.
@@ -112,6 +155,20 @@ sealed interface WalkServer {
     }
   }
 
+  /// What finds out which era a server speaks.
+  String PROBE = "server/discover";
+
+  String LISTEN = "subscriptions/listen";
+
+  /// A call is answered by a question, however often.
+  String ASKS_ON = "{\"result\":{\"resultType\":\"input_required\",\"requestState\":\"on\"}}";
+
+  /// What a server tells of itself for the time to come.
+  String REMEMBERED =
+      "{\"result\":{\"resultType\":\"complete\",\"supportedVersions\":[\"2026-07-28\",\"2025-11-25\"],"
+          + "\"capabilities\":{\"tools\":{\"listChanged\":true},\"resources\":{\"subscribe\":true}},"
+          + "\"ttlMs\":60000,\"cacheScope\":\"public\"}}";
+
   private static Process fine(Fault... faults) {
     return new Process(true, true, List.of(faults));
   }
@@ -127,7 +184,40 @@ sealed interface WalkServer {
 
   /// All that are processes; the good one several times, as it is the most usual.
   static List<Process> processes() {
+    var modern = new Fault.Serves(Eras.MODERN);
+    var dual = new Fault.Serves(Eras.DUAL);
+    var changes =
+        new Fault.Declares("{\"tools\":{\"listChanged\":true},\"resources\":{\"subscribe\":true}}");
+    var dies = new Fault.DiesOn(PROBE, 9, "what is that?");
     return List.of(
+        fine(modern),
+        fine(modern, changes),
+        fine(modern, changes),
+        fine(dual),
+        fine(dual, changes),
+        fine(modern, changes, Quirk.IGNORES_EOF, Quirk.DAEMON),
+        fine(modern, changes, new Fault.HangsUp(true), Quirk.NOTIFIES_FIRST),
+        fine(modern, changes, new Fault.HangsUp(false), new Fault.FloodsProgress(200)),
+        fine(modern, changes, new Fault.Acknowledges("{}"), Quirk.UNKNOWN_IDS_FIRST),
+        fine(modern, changes, new Fault.Silent(LISTEN)),
+        fine(modern, changes, new Fault.Slow(PROBE, 700)),
+        mute(modern, changes, new Fault.DiesAfter(LISTEN, 6)),
+        mute(modern, new Fault.DiesOn("tools/call", 3, "disk full"), Quirk.DAEMON),
+        mute(modern, new Fault.Silent("tools/call")),
+        mute(modern, new Fault.Answers("tools/call", List.of(ASKS_ON))),
+        mute(dual, new Fault.StopsReading("tools/call")),
+        closed(modern, new Fault.Silent(PROBE)),
+        closed(modern, dies, Quirk.GRANDCHILD_HOLDS_STDOUT),
+        closed(modern, new Fault.Speaks("1999-12-31")),
+        fine(new Fault.Silent(PROBE)),
+        fine(new Fault.Silent(PROBE), Quirk.IGNORES_EOF),
+        fine(dies),
+        fine(dies, Quirk.DAEMON),
+        fine(dies, Quirk.GRANDCHILD_HOLDS_STDOUT, Quirk.IGNORES_EOF),
+        fine(new Fault.Struck(PROBE, false, Blow.CLOSES_STDOUT), Quirk.IGNORES_EOF),
+        mute(new Fault.Struck(PROBE, false, Blow.EXITS_IN_A_LINE), new Fault.Silent("tools/call")),
+        closed(dies, new Fault.Silent("initialize")),
+        closed(dies, new Fault.DiesOn("initialize", 8, ""), Quirk.DAEMON),
         fine(),
         fine(),
         fine(),
@@ -177,14 +267,45 @@ sealed interface WalkServer {
   }
 
   private static Remote remote(boolean connects, boolean echoes, HttpFault... faults) {
+    Eras eras =
+        Stream.of(faults)
+            .filter(HttpFault.Serves.class::isInstance)
+            .map(fault -> ((HttpFault.Serves) fault).eras())
+            .findFirst()
+            .orElse(Eras.LEGACY);
     return new Remote(
-        connects, echoes, List.of(faults).toString(), ScriptedHttpServer.with(faults));
+        connects, echoes, eras, List.of(faults).toString(), ScriptedHttpServer.with(faults));
   }
 
   /// Starts all that are there for everybody. To be closed by the caller.
   static List<Remote> remotes() {
     Act hangs = new Act.NoAnswer(End.OPEN);
+    Act cut = new Act.NoAnswer(End.CLOSE);
+    var modern = new HttpFault.Serves(Eras.MODERN);
+    var dual = new HttpFault.Serves(Eras.DUAL);
     return List.of(
+        there(modern),
+        there(modern),
+        there(modern),
+        there(dual),
+        there(dual, on(PROBE, new Act.Answer(200, REMEMBERED))),
+        there(modern, on("tools/call", Act.Quirk.AS_STREAM), on(PROBE, cut).times(20)),
+        there(modern, new HttpFault.SessionId("none"), on("tools/call", Act.Quirk.CLOSES_AFTER)),
+        there(modern, on(LISTEN, new Act.Stops(1, 20, false, End.RESET))),
+        there(modern, on(LISTEN, new Act.Status(503)).after(3)),
+        there(modern, new HttpFault.HangsUp()),
+        there(dual, new HttpFault.Acknowledges("{}"), on("DELETE", hangs)),
+        there(modern, on(LISTEN, new Act.Sse("", 0, End.OPEN))),
+        remote(true, false, modern, on("tools/call", hangs)),
+        remote(true, false, modern, on("tools/call", new Act.NoAnswer(End.RESET))),
+        remote(true, false, modern, on("tools/call", new Act.Status(401)).times(40)),
+        remote(true, false, modern, on("tools/call", new Act.Stops(0, 0, true, End.CLOSE))),
+        remote(false, false, modern, on(PROBE, hangs)),
+        remote(false, false, modern, on("tools/list", new Act.NoAnswer(End.CLOSE))),
+        there(on(PROBE, hangs)),
+        there(on(PROBE, new Act.Drip("application/json", "{", 20))),
+        there(on(PROBE, cut)),
+        there(on(PROBE, new Act.Status(200, "text/html", "<p>"))),
         there(),
         there(),
         there(),
