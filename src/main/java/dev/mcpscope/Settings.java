@@ -86,7 +86,7 @@ final class Settings {
           "--era", List.of("auto", "modern", "legacy"), "which era servers are spoken to in");
 
   private static final Choice CACHE =
-      new Choice("--cache", List.of("on", "off"), "use results again while servers allow it");
+      new Choice("--cache", List.of("on", "off"), "use results again as servers allow");
 
   private static final List<Choice> CHOICES = List.of(ERA, CACHE);
 
@@ -205,9 +205,9 @@ final class Settings {
     return settings;
   }
 
-  /// Returns the names of all flags.
+  /// Returns the names of all flags, in the order of the help.
   static List<String> flags() {
-    return Stream.concat(ALL.stream().map(Setting::flag), CHOICES.stream().map(Choice::flag))
+    return Stream.concat(CHOICES.stream().map(Choice::flag), ALL.stream().map(Setting::flag))
         .toList();
   }
 

@@ -107,6 +107,10 @@ class CommandLineTest {
         "--body-bytes 1GiB  | --body-bytes must be 1KiB to 64MiB, as 65536, 64KiB or 16MiB, is '1GiB'",
         "--streams 10001    | --streams must be 1 to 10000, is 10001",
         "--call-maximum=1s  | --call-timeout must not be more than --call-maximum",
+        "--era=modern --cache maybe | --cache must be on or off, is 'maybe'",
+        "--era old          | --era must be auto or modern or legacy, is 'old'",
+        "--probe-timeout 0s | --probe-timeout must be 1ms to 60m, is 0s",
+        "--cahce off        | unknown option --cahce; did you mean --cache?",
         "demo --streams 1   | unknown option --streams",
         "--servers          | --servers needs a value",
         "--allow-host *     | a host is allowed as name or name:port, each by itself and without"

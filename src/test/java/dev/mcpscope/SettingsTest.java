@@ -3,6 +3,7 @@ package dev.mcpscope;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.front.Front;
 import dev.mcpscope.host.HostOptions;
 import java.lang.reflect.RecordComponent;
@@ -26,7 +27,10 @@ class SettingsTest {
   /// Each flag, a value that is not the default, the place that it goes to, and what is there then.
   private static final String PLACES =
       """
+      --era                 modern  host.client.protocol.era              MODERN
+      --cache               off     host.client.protocol.caching          false
       --connect-timeout     250ms   host.client.connectTimeout            PT0.25S
+      --probe-timeout       1s      host.client.protocol.probeTimeout     PT1S
       --call-timeout        2m      host.client.callTimeout               PT2M
       --call-maximum        24h     host.client.callMaximum               PT24H
       --exit-timeout        1s      host.client.close.exit                PT1S
@@ -64,24 +68,47 @@ class SettingsTest {
   private static final Pattern HELP_LINE =
       Pattern.compile(
           " {6}(?<flag>--[a-z-]+) +(?<help>.*\\S) +\\[(?<default>\\S+)\\]"
-              + "  (?<least>\\S+) to (?<most>\\S+)");
+              + "  (?<range>\\S+ to \\S+|\\S+( or \\S+)+)");
 
-  /// What the help says of a flag.
-  private record Told(String byDefault, String least, String most) {
+  /// What the help says of a flag: its range, or its words.
+  private record Told(String byDefault, String range) {
 
-    String range() {
-      return least + " to " + most;
+    /// The ends of the range, or all of the words.
+    List<String> ends() {
+      return List.of(range.split(" to | or "));
     }
 
     /// What a flag of its unit refuses: bytes are shown with a B somewhere, counts without a letter.
     List<String> wrong() {
-      String all = byDefault + least + most;
+      if (range.contains(" or ")) {
+        return WRONG_WORDS;
+      }
+      String all = byDefault + range.replace(" to ", "");
       if (all.contains("B")) {
         return WRONG_BYTES;
       }
       return all.matches("[0-9]+") ? WRONG_COUNTS : WRONG_TIMES;
     }
   }
+
+  private static final List<String> WRONG_WORDS =
+      List.of(
+          "",
+          " ",
+          "Auto",
+          "ON",
+          "auto ",
+          " on",
+          "au",
+          "auto,modern",
+          "auto or modern",
+          "on or off",
+          "yes",
+          "true",
+          "0",
+          "1",
+          "2026-07-28",
+          "null");
 
   private static final List<String> WRONG_TIMES =
       List.of(
@@ -163,8 +190,7 @@ class SettingsTest {
     for (String line : Settings.help().lines().toList()) {
       Matcher row = HELP_LINE.matcher(line);
       assertThat(row.matches()).as(line).isTrue();
-      told.put(
-          row.group("flag"), new Told(row.group("default"), row.group("least"), row.group("most")));
+      told.put(row.group("flag"), new Told(row.group("default"), row.group("range")));
     }
     return told;
   }
@@ -240,9 +266,9 @@ class SettingsTest {
   }
 
   @Test
-  void bothEndsOfEachRangeAreTaken() throws Exception {
+  void bothEndsOfEachRangeAndAllWordsAreTaken() throws Exception {
     for (var flag : told().entrySet()) {
-      for (String end : List.of(flag.getValue().least(), flag.getValue().most())) {
+      for (String end : flag.getValue().ends()) {
         var flags = new HashMap<>(roomAround(flag.getKey()));
         flags.put(flag.getKey(), end);
         assertThat(places(flags)).as(flag.getKey() + " " + end).isNotEmpty();
@@ -285,6 +311,7 @@ class SettingsTest {
       delimiter = '|',
       value = {
         "--connect-timeout | 0ms      | 3600001ms  | 1ms to 60m",
+        "--probe-timeout   | 0ms      | 3600001ms  | 1ms to 60m",
         "--exit-timeout    | -1ms     | 5001ms     | 0s to 5s",
         "--close-timeout   | 2999ms   | 61s        | 3s to 1m",
         "--message-bytes   | 1023     | 1073741825 | 1KiB to 1024MiB",
@@ -345,7 +372,37 @@ class SettingsTest {
     assertThat(places(Map.of("--port", "many", "--servers", "x"))).isEqualTo(places(Map.of()));
   }
 
-  /// Each line of the help ends with `[DEFAULT]  LEAST to MOST`.
+  /// A word is one of the record's, and there is no other.
+  @Test
+  void eachEraCanBeChosen() throws Exception {
+    var eras = new HashMap<String, EraChoice>();
+    for (String word : told().get("--era").ends()) {
+      eras.put(word, Settings.of(Map.of("--era", word)).host().client().protocol().era());
+    }
+    assertThat(eras)
+        .isEqualTo(
+            Map.of("auto", EraChoice.AUTO, "modern", EraChoice.MODERN, "legacy", EraChoice.LEGACY));
+    assertThat(eras.values()).containsExactlyInAnyOrder(EraChoice.values());
+  }
+
+  @Test
+  void theCacheIsOnOrOff() throws Exception {
+    assertThat(Settings.of(Map.of("--cache", "on")).host().client().protocol().caching()).isTrue();
+    assertThat(Settings.of(Map.of("--cache", "off")).host().client().protocol().caching())
+        .isFalse();
+  }
+
+  @Test
+  void helpSaysWhatTheProtocolsFlagsAreFor() {
+    assertThat(Settings.help().lines())
+        .contains(
+            "      --era                  which era servers are spoken to in   [auto]  auto or modern"
+                + " or legacy",
+            "      --cache                use results again as servers allow   [on]  on or off",
+            "      --probe-timeout        to say which era it is               [5s]  1ms to 60m");
+  }
+
+  /// Each line of the help ends with `[DEFAULT]  LEAST to MOST`, or with its words.
   @Test
   void theDocumentationHasEveryFlagInOrderWithItsDefaultAndRange() throws Exception {
     List<String> rows =

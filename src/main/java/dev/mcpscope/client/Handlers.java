@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
@@ -72,6 +73,7 @@ final class Handlers {
     // What is sent; empty when nobody wants it any more. The first one counts.
     final CompletableFuture<Optional<RpcMessage.Response>> answer = new CompletableFuture<>();
     volatile boolean hasGuest; // whose end frees its place, else its subtask does
+    Optional<RpcMessage.Response> said; // the guest's own, until it ends
 
     Asked(RpcMessage.Request request, int bytes, boolean onTheWire, Optional<Handler> handler) {
       this.request = request;
@@ -164,8 +166,8 @@ final class Handlers {
 
   /// Has the handlers answer, all at the same time, what the server wants to know before it answers a
   /// call; the caller's thread, which waits. Unblocked by the last answer, by the first failure, by
-  /// each handler's time, by `end`, by interrupt and by the connection's end: then nobody works on it
-  /// any more.
+  /// each handler's time, by `end`, by interrupt and by the connection's end: then those who still work
+  /// on it are interrupted.
   ///
   /// @param wanted requests without ids, by the server's names for them
   /// @param whatFor begins the messages
@@ -175,6 +177,7 @@ final class Handlers {
   JsonObject gather(JsonObject wanted, String whatFor, Deadline end)
       throws McpException, InterruptedException {
     var asked = new LinkedHashMap<String, Asked>();
+    var answered = new LinkedBlockingQueue<String>(); // never holds who answers
     try {
       for (var one : wanted.members().entrySet()) { // all are read before the user is asked for one
         asked.put(one.getKey(), input(one.getKey(), one.getValue(), whatFor));
@@ -186,12 +189,23 @@ final class Handlers {
           String problem = "more than " + most + " inputs at a time, or long ones";
           throw noInput(one.getKey(), whatFor, problem, null);
         }
+        one.getValue().answer.thenRun(() -> answered.add(one.getKey()));
       }
-      JsonObject results = JsonObject.EMPTY;
-      for (var one : asked.entrySet()) {
-        results = results.with(one.getKey(), result(one.getValue(), whatFor, end));
+      var results = new LinkedHashMap<>(wanted.members()); // each takes the place of its question
+      for (int left = asked.size(); left > 0; left--) {
+        String key = answered.poll(end.remainingNanos(), TimeUnit.NANOSECONDS);
+        if (key == null) {
+          throw new CallTimeoutException(
+              whatFor
+                  + " asks for "
+                  + asked.size()
+                  + " inputs, of which "
+                  + left
+                  + " did not come in time");
+        }
+        results.put(key, result(asked.get(key), whatFor));
       }
-      return results;
+      return new JsonObject(results);
     } finally {
       asked.values().forEach(Asked::cancel); // those that are answered are not concerned
     }
@@ -224,8 +238,7 @@ final class Handlers {
         whatFor + " asks for input " + shown(key) + ": " + problem, cause);
   }
 
-  private JsonValue result(Asked asked, String whatFor, Deadline end)
-      throws McpException, InterruptedException {
+  private JsonValue result(Asked asked, String whatFor) throws McpException {
     String what =
         whatFor
             + " asks for input "
@@ -233,21 +246,15 @@ final class Handlers {
             + " ("
             + asked.request.method()
             + "), ";
-    try {
-      return switch (asked.answer.get(end.remainingNanos(), TimeUnit.NANOSECONDS).orElse(null)) {
-        case RpcMessage.Result(_, var result) -> result;
-        case RpcMessage.Failure(_, var error) ->
-            throw new InputFailedException(what + "and does not get it: " + error.message(), null);
-        case null -> {
-          pending.ensureOpen(); // else it is the connection that ends
-          throw new InputFailedException(what + "and nobody answers any more", null);
-        }
-      };
-    } catch (TimeoutException e) {
-      throw new CallTimeoutException(what + "which has not come in time");
-    } catch (ExecutionException e) {
-      throw new AssertionError("it is completed with answers only", e);
-    }
+    return switch (asked.answer.join().orElse(null)) {
+      case RpcMessage.Result(_, var result) -> result;
+      case RpcMessage.Failure(_, var error) ->
+          throw new InputFailedException(what + "and does not get it: " + error.message(), null);
+      case null -> {
+        pending.ensureOpen(); // else it is the connection that ends
+        throw new InputFailedException(what + "and nobody answers any more", null);
+      }
+    };
   }
 
   /// Takes the news that the server does not want the answer any more; the reader's.
@@ -337,7 +344,7 @@ final class Handlers {
     Guest guest =
         guests.start(
             name + " " + asked.request.method() + " " + shown(asked.request.id().toString()),
-            () -> asked.answer.complete(response(asked, handler)),
+            () -> asked.said = response(asked, handler),
             failure -> ended(asked, failure));
     try {
       asked.answer.get(options.handlerTimeout().toNanos(), TimeUnit.NANOSECONDS);
@@ -368,16 +375,18 @@ final class Handlers {
     }
   }
 
-  /// The guest's last act. It writes to the log, which may take its time, before it answers: who has
-  /// answered is expected to be gone.
+  /// The guest's last act. It frees its place, and writes to the log, which may take its time, before it
+  /// answers: who has the answer may be asked as much again, and the guest is expected to be gone.
   private void ended(Asked asked, Throwable failure) {
     free(asked);
-    if (failure != null) {
-      if (!asked.answer.isDone()) {
-        LOG.log(System.Logger.Level.WARNING, name + ": a handler failed", failure);
-      }
-      refuse(asked, RpcError.INTERNAL_ERROR, "the client's handler has failed");
+    if (failure == null) {
+      asked.answer.complete(asked.said);
+      return;
     }
+    if (!asked.answer.isDone()) {
+      LOG.log(System.Logger.Level.WARNING, name + ": a handler failed", failure);
+    }
+    refuse(asked, RpcError.INTERNAL_ERROR, "the client's handler has failed");
   }
 
   /// A handler may fail at some JSON of its own: that is not the server's fault, nor its business.

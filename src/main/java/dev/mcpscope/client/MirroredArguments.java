@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -102,17 +103,18 @@ record MirroredArguments(List<Argument> all) {
         for (var member : object.members().entrySet()) {
           count +=
               switch (member.getKey()) {
-                case "default", "const", "enum", "examples", ANNOTATION -> 0;
+                case "default", "const", "enum", "examples", "dependentRequired", ANNOTATION -> 0;
                 case "properties",
                     "patternProperties",
                     "$defs",
                     "definitions",
-                    "dependentSchemas" ->
+                    "dependentSchemas",
+                    "dependencies" ->
                     member.getValue() instanceof JsonObject named
                         ? named.members().values().stream()
                             .mapToInt(MirroredArguments::annotations)
                             .sum()
-                        : 0;
+                        : annotations(member.getValue());
                 default -> annotations(member.getValue());
               };
         }
@@ -149,17 +151,15 @@ record MirroredArguments(List<Argument> all) {
     };
   }
 
-  /// What is no integer is for the server to refuse.
+  /// What is no integer is for the server to refuse. A long would not do to compare: there are numbers
+  /// beyond it, and one without an absolute value.
   private static String decimal(JsonNumber number, Argument argument) {
-    if (number.asLong().isEmpty()) {
-      return number.text();
-    }
-    long value = number.asLong().getAsLong();
-    if (Math.abs(value) > MOST) {
+    if (Math.abs(number.doubleValue()) > MOST) {
       throw new IllegalArgumentException(
-          "the argument %s must be within ±%d, is %d"
-              .formatted(String.join(".", argument.path()), MOST, value));
+          "the argument %s must be within ±%d, is %s"
+              .formatted(String.join(".", argument.path()), MOST, Handlers.shown(number.text())));
     }
-    return Long.toString(value);
+    OptionalLong whole = number.asLong();
+    return whole.isPresent() ? Long.toString(whole.getAsLong()) : number.text();
   }
 }

@@ -11,6 +11,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class ClientOptionsTest {
@@ -23,7 +24,10 @@ class ClientOptionsTest {
         Map.entry("callTimeout", time -> DEFAULTS.withCallTimeout(time, SECOND)),
         Map.entry("callMaximum", time -> DEFAULTS.withCallTimeout(SECOND, time)),
         Map.entry("handlerTimeout", time -> DEFAULTS.withHandlerTimeout(time, SECOND)),
-        Map.entry("listenerTimeout", time -> DEFAULTS.withHandlerTimeout(SECOND, time)));
+        Map.entry("listenerTimeout", time -> DEFAULTS.withHandlerTimeout(SECOND, time)),
+        Map.entry(
+            "probeTimeout",
+            time -> DEFAULTS.withProtocol(DEFAULTS.protocol().withProbeTimeout(time))));
   }
 
   @ParameterizedTest
@@ -52,6 +56,57 @@ class ClientOptionsTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage(names[i] + " must be 1 or more, is 0");
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "30000, 5000, 5000",
+    "10001, 5000, 5000",
+    "10000, 5000, 5000",
+    "9000, 5000, 4500",
+    "30000, 60000, 15000",
+    "1, 5000, 0.5",
+    "1, 0.25, 0.25"
+  })
+  void aServerIsGivenItsTimeToSayWhichEraItIsButHalfOfTheTimeToConnectAtMost(
+      double connectMillis, double probeMillis, double millis) {
+    ClientOptions options =
+        DEFAULTS
+            .withConnectTimeout(millis(connectMillis))
+            .withProtocol(DEFAULTS.protocol().withProbeTimeout(millis(probeMillis)));
+    assertThat(options.probeTime()).isEqualTo(millis(millis));
+  }
+
+  private static Duration millis(double millis) {
+    return Duration.ofNanos((long) (millis * 1_000_000));
+  }
+
+  @Test
+  void theProtocolIsSpokenInWhicheverEraWithFiveSecondsToSaySoAndACache() {
+    var protocol = new ClientOptions.Protocol(EraChoice.AUTO, Duration.ofSeconds(5), true);
+    assertThat(DEFAULTS.protocol()).isEqualTo(protocol);
+    assertThat(DEFAULTS.probeTime()).isEqualTo(Duration.ofSeconds(5));
+  }
+
+  @Test
+  void eachChangeOfTheProtocolKeepsTheRest() {
+    var changed = new ClientOptions.Protocol(EraChoice.LEGACY, Duration.ofSeconds(9), false);
+    assertThat(
+            DEFAULTS
+                .protocol()
+                .withEra(EraChoice.LEGACY)
+                .withProbeTimeout(Duration.ofSeconds(9))
+                .withCaching(false))
+        .isEqualTo(changed);
+    assertThat(
+            DEFAULTS
+                .protocol()
+                .withCaching(false)
+                .withProbeTimeout(Duration.ofSeconds(9))
+                .withEra(EraChoice.LEGACY))
+        .isEqualTo(changed);
+    assertThat(DEFAULTS.withProtocol(changed).withEra(EraChoice.MODERN))
+        .isEqualTo(DEFAULTS.withProtocol(changed.withEra(EraChoice.MODERN)));
   }
 
   @Test

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -606,6 +607,159 @@ class PendingCallsTest {
     assertThat(calls.open("b", "").id()).isEqualTo(2);
   }
 
+  // Who waits by and by.
+
+  @Test
+  void aPollGetsTheAnswerThatIsThereAndGetsItAgain() throws Exception {
+    PendingCall<Gone> call = calls.open("a", "");
+    calls.answer(result(call));
+
+    assertThat(call.poll(Deadline.after(Duration.ZERO))).isEqualTo(result(call));
+    assertThat(call.poll(Deadline.NEVER)).isEqualTo(result(call));
+  }
+
+  private static Stream<Deadline> farAway() {
+    return Stream.of(Deadline.NEVER, Deadline.after(LONG));
+  }
+
+  @ParameterizedTest
+  @MethodSource("farAway")
+  void anAnswerEndsAPoll(Deadline deadline) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var caller = new Caller("a", call -> call.poll(deadline));
+      untilItWaits(caller.thread);
+
+      assertThat(calls.answer(result(caller.call()))).isTrue();
+
+      assertThat(caller.outcome()).isEqualTo(result(caller.call()));
+      assertThat(calls.size()).isZero();
+    }
+  }
+
+  @Test
+  void aPollThatIsOutOfTimeLeavesTheCallInTheTableForTheNextOne() throws Exception {
+    PendingCall<Gone> call = calls.open("slow", "");
+    Deadline deadline = Deadline.after(Duration.ofMillis(10));
+
+    assertThat(call.poll(deadline)).isNull();
+
+    assertThat(deadline.passed()).isTrue();
+    assertThat(call.isSettled()).isFalse();
+    assertThat(calls.waiting(JsonNumber.of(call.id()))).containsSame(call);
+    assertThat(calls.answer(result(call))).isTrue();
+    assertThat(call.poll(Deadline.after(Duration.ZERO))).isEqualTo(result(call));
+  }
+
+  @Test
+  void aPollWithoutTimeDoesNotWait() throws Exception {
+    PendingCall<Gone> call = calls.open("slow", "");
+    Thread.currentThread().interrupt(); // whoever waited would hear of it
+
+    assertThat(call.poll(Deadline.after(Duration.ZERO))).isNull();
+
+    assertThat(Thread.interrupted()).isTrue();
+  }
+
+  @Test
+  void progressNeitherEndsAPollNorGivesItMoreTime() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      Deadline deadline = Deadline.after(Duration.ofMillis(50));
+      var caller = new Caller("slow", call -> call.poll(deadline));
+      while (caller.thread.isAlive()) {
+        caller.call().progress(progress(1));
+        Thread.onSpinWait();
+      }
+      assertThat(caller.outcome()).isNull();
+      assertThat(deadline.passed()).isTrue();
+      assertThat(calls.size()).isEqualTo(1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("farAway")
+  void anInterruptEndsAPollAndLeavesTheCallInTheTable(Deadline deadline) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var caller = new Caller("slow", call -> call.poll(deadline));
+      untilItWaits(caller.thread);
+
+      caller.thread.interrupt();
+
+      assertThatThrownBy(caller::outcome)
+          .isInstanceOf(InterruptedException.class)
+          .hasMessage("slow was interrupted");
+      assertThat(calls.waiting(JsonNumber.of(caller.call().id()))).containsSame(caller.call());
+    }
+  }
+
+  @Test
+  void anAnswerThatIsThereWinsOverAnInterruptOfAPoll() throws Exception {
+    PendingCall<Gone> call = calls.open("a", "");
+    calls.answer(result(call));
+    Thread.currentThread().interrupt();
+
+    assertThat(call.poll(Deadline.after(LONG))).isEqualTo(result(call));
+    assertThat(Thread.interrupted()).isTrue();
+  }
+
+  @ParameterizedTest
+  @MethodSource("farAway")
+  void theEndEndsAPollWithAnExceptionMadeInItsOwnThread(Deadline deadline) throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var caller = new Caller("a", call -> call.poll(deadline));
+      untilItWaits(caller.thread);
+
+      assertThat(calls.end(Gone::new)).isEqualTo(1);
+
+      assertThatThrownBy(caller::outcome)
+          .isInstanceOfSatisfying(
+              Gone.class, gone -> assertThat(gone.maker).isSameAs(caller.thread));
+    }
+  }
+
+  @Test
+  void eachPollOfACallThatWasFailedThrows() throws Exception {
+    PendingCall<Gone> call = calls.open("a", "");
+    assertThat(call.poll(Deadline.after(Duration.ZERO))).isNull();
+    calls.fail(RpcId.of(call.id()), () -> new Gone("refused"));
+
+    for (int i = 0; i < 2; i++) {
+      assertThatThrownBy(() -> call.poll(Deadline.after(LONG)))
+          .isInstanceOf(Gone.class)
+          .hasMessage("refused");
+    }
+  }
+
+  @Test
+  void aCallThatWasPolledAndAbandonedHasLeftTheTable() throws Exception {
+    PendingCall<Gone> call = calls.open("slow", "");
+    call.poll(Deadline.after(Duration.ZERO));
+
+    call.abandon();
+
+    assertThat(calls.size()).isZero();
+    assertThat(calls.answer(result(call))).isFalse();
+    assertThat(call.poll(Deadline.after(Duration.ZERO))).isNull();
+  }
+
+  // Whether calls are accepted.
+
+  @Test
+  void aTableIsOpenUntilItsEnd() throws Exception {
+    calls.ensureOpen();
+    calls.fail(RpcId.of(calls.open("a", "").id()), Gone::new);
+    calls.ensureOpen();
+    assertThat(calls.isOver()).isFalse();
+
+    calls.end(() -> new Gone("first"));
+    calls.end(() -> new Gone("second"));
+
+    assertThat(calls.isOver()).isTrue();
+    assertThatThrownBy(calls::ensureOpen).isInstanceOf(Gone.class).hasMessage("first");
+    assertThatThrownBy(calls::ensureOpen)
+        .isInstanceOfSatisfying(
+            Gone.class, gone -> assertThat(gone.maker).isSameAs(Thread.currentThread()));
+  }
+
   @RepeatedTest(5)
   void anAnswerThatWasAcceptedArrivesHoweverLittleTimeIsLeft() throws Exception {
     try (var _ = NothingLeft.check()) {
@@ -807,7 +961,9 @@ class PendingCallsTest {
   }
 
   private static void untilItWaits(Thread thread) {
-    while (thread.isAlive() && thread.getState() != Thread.State.TIMED_WAITING) {
+    while (thread.isAlive()
+        && thread.getState() != Thread.State.WAITING
+        && thread.getState() != Thread.State.TIMED_WAITING) {
       Thread.onSpinWait();
     }
   }

@@ -133,6 +133,53 @@ class MailboxTest {
   }
 
   @Test
+  void whatIsDrainedIsForgottenAndTheMailboxStaysOpen() throws Exception {
+    var mailbox = new Mailbox<String>(2);
+    assertThat(mailbox.drain()).isEmpty();
+    mailbox.post("a");
+    mailbox.post("b");
+    mailbox.post("c");
+    mailbox.take(Deadline.NEVER);
+
+    List<String> drained = mailbox.drain();
+
+    assertThat(drained).containsExactly("b", "c");
+    assertThat(mailbox.isClosed()).isFalse();
+    assertThat(mailbox.drain()).isEmpty();
+    assertThat(mailbox.take(PASSED)).isNull();
+    assertThat(mailbox.offer("d")).isTrue(); // there is room again
+    assertThat(mailbox.offer("e")).isTrue();
+    assertThat(mailbox.take(Deadline.NEVER)).isEqualTo("d");
+    assertThat(mailbox.close()).containsExactly("e");
+    assertThat(drained).containsExactly("b", "c"); // a copy
+  }
+
+  @Test
+  void aTakeWaitsOnWhileOthersDrain() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var mailbox = new Mailbox<String>(1);
+      var taken = new FutureTask<>(() -> mailbox.take(Deadline.NEVER));
+      Thread taker = Thread.ofVirtual().start(taken);
+      untilItWaits(taker);
+
+      assertThat(mailbox.drain()).isEmpty();
+      mailbox.post("a");
+
+      assertThat(taken.get()).isEqualTo("a");
+      taker.join();
+    }
+  }
+
+  @Test
+  void aClosedMailboxHasNothingToDrain() {
+    var mailbox = new Mailbox<String>(1);
+    mailbox.post("a");
+    mailbox.close();
+    assertThat(mailbox.drain()).isEmpty();
+    assertThat(mailbox.isClosed()).isTrue();
+  }
+
+  @Test
   void aClosedMailboxRefusesEverything() {
     var mailbox = new Mailbox<String>(1);
     assertThat(mailbox.isClosed()).isFalse();

@@ -76,6 +76,45 @@ class ClosingTest {
   }
 
   @Test
+  void whatAnAttemptBeforeHasLeftIsLeftAndHowItEndedIsNot() {
+    var first = new Closing("it has exited", CloseBudget.defaults());
+    first.step("end its input", () -> {});
+    first.process(process(41, Outcome.SURVIVED));
+    first.abandoned("onConnect");
+    first.kept("its session");
+    first.callsFailed(2);
+    first.exited(OptionalInt.of(3), "the end", 4);
+    first.failed(new IOException("broken pipe"));
+
+    closing.attempted(first.report());
+    closing.process(process(42, Outcome.TERMINATED));
+    closing.abandoned("onDisconnect");
+    closing.kept("another session");
+
+    CloseReport report = closing.report();
+    assertThat(report.processes())
+        .containsExactly(process(41, Outcome.SURVIVED), process(42, Outcome.TERMINATED));
+    assertThat(report.outcome()).isEqualTo(Outcome.SURVIVED);
+    assertThat(report.nothingLeft()).isFalse();
+    assertThat(report.abandoned()).containsExactly("onConnect", "onDisconnect");
+    assertThat(report.kept()).containsExactly("its session", "another session");
+    assertThat(report.reason()).isEqualTo("disconnected");
+    assertThat(report.steps()).isEmpty();
+    assertThat(report.callsFailed()).isZero();
+    assertThat(report.exitCode()).isEmpty();
+    assertThat(report.stderrTail()).isEmpty();
+    assertThat(report.skippedLines()).isZero();
+    assertThat(report.failures()).isEmpty();
+  }
+
+  @Test
+  void anAttemptBeforeThatHasLeftNothingLeavesNothing() {
+    closing.attempted(new Closing("it has exited", CloseBudget.defaults()).report());
+    assertThat(closing.report().nothingLeft()).isTrue();
+    assertThat(closing.report().outcome()).isEqualTo(Outcome.GRACEFUL);
+  }
+
+  @Test
   void theReportInOneLineNamesWhatIsLeft() {
     assertThat(closing.report().summary()).matches("closed in \\d+\\.\\d ms, graceful");
     closing.exited(OptionalInt.of(3), "", 0);
