@@ -130,7 +130,7 @@ final class Attempt {
   private HttpPool own; // null if the host's is used, or none
   private Health health = new Health.Good();
   private End gone; // set when the server goes in the middle of the handshake
-  private boolean again;
+  private End again; // the end after which there is to be another attempt, if it is that one
 
   /// @param deadline for it to be connected
   /// @param earlier what the attempt before has left
@@ -163,7 +163,7 @@ final class Attempt {
       var closing = new Closing(end.reason(), options.close());
       earlier.ifPresent(closing::attempted);
       close(scope, closing, end);
-      return new Outcome(end, closing.report(), again); // nothing is left but what the report names
+      return new Outcome(end, closing.report(), end == again); // nothing is left but what the report names
     }
   }
 
@@ -397,7 +397,6 @@ final class Attempt {
   /// it is on its way: the handshake has been told by now, or is told here, and ends.
   private End lost(Loss loss) {
     gone = End.failed(causes.of(loss));
-    again = mayHaveDiedOfTheProbe(loss);
     if (handshaken) {
       return gone;
     }
@@ -408,12 +407,13 @@ final class Attempt {
   /// Servers of the legacy era may expect `initialize` and nothing else, and end when something else
   /// comes, with or without a word: "anything else identifies a legacy server". Nobody can tell that
   /// from an end for another reason, so that a server that ends before it has agreed is started twice.
-  private boolean mayHaveDiedOfTheProbe(Loss loss) {
+  /// Whether it has is known when the handshake has ended: the mail that says so comes before that.
+  private boolean mayHaveDiedOfTheProbe() {
     boolean died =
         mayBeBegunAgain()
             && known.isEmpty()
             && era == null
-            && loss.kind() == Loss.Kind.GONE
+            && gone.cause() instanceof ConnectionLostException
             && spec instanceof ServerSpec.Stdio;
     if (died) {
       connection.shared().eras().legacy(spec);
@@ -478,10 +478,14 @@ final class Attempt {
     handshaken = true;
     return switch (failure) {
       case null -> gone;
-      case ConnectionLostException _ when gone != null -> gone;
+      case ConnectionLostException _ when gone != null -> {
+        again = mayHaveDiedOfTheProbe() ? gone : null;
+        yield gone;
+      }
       case McpException cause -> {
-        again = mayBeOfAnotherEra(cause);
-        yield End.failed(cause);
+        End end = End.failed(cause);
+        again = mayBeOfAnotherEra(cause) ? end : null;
+        yield end;
       }
       default -> failed("the handshake failed: " + failure, failure);
     };
@@ -501,7 +505,7 @@ final class Attempt {
   /// Releases everything, in this order, whatever state the connection is in and whichever step
   /// fails. Before the scope is closed, nothing that its subtasks wait for may still block them.
   private void close(TaskScope<Mail> scope, Closing closing, End end) {
-    if (!again) {
+    if (end != again) {
       connection.publish(new ConnectionState.Closing(end.reason()));
     }
     closing.step(
