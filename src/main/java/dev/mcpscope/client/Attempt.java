@@ -163,7 +163,8 @@ final class Attempt {
       var closing = new Closing(end.reason(), options.close());
       earlier.ifPresent(closing::attempted);
       close(scope, closing, end);
-      return new Outcome(end, closing.report(), end == again); // nothing is left but what the report names
+      return new Outcome(
+          end, closing.report(), end == again); // nothing is left but what the report names
     }
   }
 
@@ -422,12 +423,13 @@ final class Attempt {
   }
 
   /// "Re-probing if the cached assumption later fails": what the server refuses first is what was not
-  /// looked at.
+  /// looked at. A handshake that it has taken says that the assumption was right.
   private boolean mayBeOfAnotherEra(McpException failure) {
     boolean refused =
         failure instanceof RemoteErrorException
             || failure instanceof ExchangeFailedException e && e.status().isPresent();
-    boolean wrong = mayBeBegunAgain() && known.isPresent() && refused;
+    boolean wrong =
+        mayBeBegunAgain() && known.isPresent() && !(era instanceof Handshake) && refused;
     if (wrong) {
       connection.shared().eras().forget(spec);
     }

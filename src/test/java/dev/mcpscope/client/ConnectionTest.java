@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -229,6 +230,24 @@ class ConnectionTest {
                 assertThat(state.cause()).isSameAs(cause);
                 assertThat(state.report().nothingLeft()).isTrue();
               });
+    }
+  }
+
+  @Test
+  void aServerThatIsOfTheEraThatIsRememberedIsNotAskedAgainWhateverElseItRefuses()
+      throws Exception {
+    try (var _ = NothingLeft.check()) {
+      ServerSpec server = ScriptedServer.with(new Fault.Error("tools/list", -32_000, "no license"));
+      var eras = new EraMemory();
+      eras.legacy(server);
+      var shared = new Connection.Shared(Optional.empty(), eras);
+      var connection = new Connection(NAME, "server", server, DEFAULTS, shared, NONE, new States());
+      Thread owner = Thread.ofVirtual().name("the owner").start(connection::run);
+      assertThat(failure(RemoteErrorException.class, connection::awaitReady))
+          .hasMessageContaining("no license");
+      assertThat(connection.awaitClosed().processes()).as("started once").hasSize(1);
+      assertThat(eras.recall(server)).containsInstanceOf(EraMemory.Known.Legacy.class);
+      owner.join();
     }
   }
 
