@@ -24,7 +24,7 @@ import java.util.OptionalInt;
 /// @param callsFailed how many calls of callers were still waiting and were failed with the reason
 /// @param skippedLines how many lines on the server's stdout could not be read as JSON
 /// @param processes every process of the server's tree that was found at the close, the direct child
-///     first, and what it took to end it
+///     first, and what it took to end it; if it was started twice, those of the first start before
 /// @param abandoned the threads that were left behind: callbacks that ignored their interrupt, and,
 ///     where pipes cannot be interrupted, pumps whose pipe is still held by somebody
 /// @param kept what the server may keep of the connection, though it was asked not to: a session whose
@@ -129,6 +129,22 @@ public record CloseReport(
     abandoned = List.copyOf(abandoned);
     kept = List.copyOf(kept);
     failures = List.copyOf(failures);
+  }
+
+  /// Returns the same for this reason.
+  public CloseReport withReason(String other) {
+    return new CloseReport(
+        other,
+        took,
+        steps,
+        exitCode,
+        stderrTail,
+        callsFailed,
+        skippedLines,
+        processes,
+        abandoned,
+        kept,
+        failures);
   }
 
   /// Returns how the server went: the worst end of a process of its tree; graceful if it has none.

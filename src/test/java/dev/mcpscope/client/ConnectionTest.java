@@ -13,6 +13,7 @@ import dev.mcpscope.ScriptedServer;
 import dev.mcpscope.ScriptedServer.Fault;
 import dev.mcpscope.ScriptedServer.Fault.Quirk;
 import dev.mcpscope.client.Connection.Callbacks;
+import dev.mcpscope.client.Connection.Observer;
 import dev.mcpscope.host.ThreadDump;
 import dev.mcpscope.host.ThreadDump.Scope;
 import dev.mcpscope.host.ThreadDump.ThreadInfo;
@@ -22,6 +23,7 @@ import dev.mcpscope.transport.CloseReport.Outcome;
 import dev.mcpscope.transport.CloseReport.ServerProcess;
 import dev.mcpscope.transport.CloseReport.Step;
 import dev.mcpscope.transport.CloseReport.Tie;
+import dev.mcpscope.transport.Loss;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -227,6 +230,24 @@ class ConnectionTest {
                 assertThat(state.cause()).isSameAs(cause);
                 assertThat(state.report().nothingLeft()).isTrue();
               });
+    }
+  }
+
+  @Test
+  void aServerThatIsOfTheEraThatIsRememberedIsNotAskedAgainWhateverElseItRefuses()
+      throws Exception {
+    try (var _ = NothingLeft.check()) {
+      ServerSpec server = ScriptedServer.with(new Fault.Error("tools/list", -32_000, "no license"));
+      var eras = new EraMemory();
+      eras.legacy(server);
+      var shared = new Connection.Shared(Optional.empty(), eras);
+      var connection = new Connection(NAME, "server", server, DEFAULTS, shared, NONE, new States());
+      Thread owner = Thread.ofVirtual().name("the owner").start(connection::run);
+      assertThat(failure(RemoteErrorException.class, connection::awaitReady))
+          .hasMessageContaining("no license");
+      assertThat(connection.awaitClosed().processes()).as("started once").hasSize(1);
+      assertThat(eras.recall(server)).containsInstanceOf(EraMemory.Known.Legacy.class);
+      owner.join();
     }
   }
 
@@ -834,7 +855,7 @@ class ConnectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"initialize", "tools/list"})
+  @ValueSource(strings = {"server/discover", "initialize", "tools/list"})
   void o11_aConnectionIsStoppedInTheHandshake(String method) throws Exception {
     try (var _ = NothingLeft.check()) {
       Running running = start(DEFAULTS, NONE, new Fault.Silent(method));
@@ -845,6 +866,44 @@ class ConnectionTest {
       assertThat(failure(ConnectionClosedException.class, running::ready).reason())
           .isEqualTo(CloseReason.DISCONNECTED);
       assertThat(running.states().names()).endsWith(method, "Closing", "Closed");
+    }
+  }
+
+  @Test
+  void o11_aConnectionIsStoppedThoughTheServerHasJustDiedOfTheProbe() throws Exception {
+    try (var _ = NothingLeft.check()) {
+      var connection = new AtomicReference<Connection>();
+      var states = new States();
+      Observer observer =
+          new Observer() {
+            @Override
+            public void changed(ConnectionState state) {
+              states.changed(state);
+              if (state.equals(new ConnectionState.Connecting("server/discover"))) {
+                // in the owner's thread: so it finds both, and no news of the handshake between
+                var died = new Loss(Loss.Kind.GONE, "it has died", null);
+                connection.get().mailbox().post(new Attempt.Mail.Lost(died));
+                connection.get().stop(CloseReason.REPLACED);
+              }
+            }
+          };
+      connection.set(
+          new Connection(
+              NAME,
+              "server",
+              ScriptedServer.with(new Fault.Silent("server/discover")),
+              DEFAULTS,
+              Connection.Shared.nothing(),
+              NONE,
+              observer));
+      Thread owner = Thread.ofVirtual().name("the owner").start(connection.get()::run);
+      assertThat(failure(ConnectionClosedException.class, connection.get()::awaitReady).reason())
+          .isEqualTo(CloseReason.REPLACED);
+      CloseReport report = connection.get().awaitClosed();
+      assertThat(report.reason()).isEqualTo(CloseReason.REPLACED.text());
+      assertThat(report.processes()).as("started once").hasSize(1);
+      assertThat(states.names()).endsWith("server/discover", "Closing", "Closed");
+      owner.join();
     }
   }
 

@@ -16,6 +16,7 @@ import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.CloseReason;
 import dev.mcpscope.client.ConnectionClosedException;
 import dev.mcpscope.client.ConnectionState;
+import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.ServerSpec;
 import dev.mcpscope.host.ConnectOptions.Restart;
@@ -23,6 +24,8 @@ import dev.mcpscope.host.HostOptions.RestartBudget;
 import dev.mcpscope.host.McpHostTest.Lab;
 import dev.mcpscope.transport.CloseReport;
 import dev.mcpscope.transport.CloseReport.Outcome;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -37,8 +40,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -52,6 +57,20 @@ class RacesTest {
 
   /// Connects, is asked for its tools, and says nothing.
   private static final String NO_LIST = SERVE.replace("{},", "{\"tools\":{}},");
+
+  /// Dies when it is asked for its era; started again, and not asked, it serves.
+  private static final String DIES_WHEN_PROBED = whenProbed("exit 9");
+
+  /// Answers first what it is asked for its era.
+  private static String whenProbed(String what) {
+    return SERVE.replaceFirst(
+        "read -r _; ", "read -r line; case \"\\$line\" in *discover*) " + what + ";; esac; ");
+  }
+
+  /// It is not known which era a server speaks.
+  private static ConnectOptions probing(Lab lab) {
+    return ConnectOptions.of(lab.replacing().client().withEra(EraChoice.AUTO));
+  }
 
   private static HostOptions restarting() {
     Duration soon = Duration.ofMillis(10);
@@ -86,7 +105,7 @@ class RacesTest {
   // A connect, and what ends it, in each phase.
 
   static Stream<Arguments> phasesAndEnds() {
-    return Stream.of("initialize", "tools/list", "onConnect")
+    return Stream.of("server/discover", "initialize", "tools/list", "onConnect")
         .flatMap(phase ->
             Stream.of(
                     CloseReason.REPLACED,
@@ -110,12 +129,15 @@ class RacesTest {
           };
       String script =
           switch (phase) {
-            case "initialize" -> SILENT;
+            case "server/discover", "initialize" -> SILENT;
             case "tools/list" -> NO_LIST;
             default -> SERVE;
           };
       first.set(phase.equals("onConnect") ? 0 : 1);
-      Future<ConnectionStatus> held = lab.connecting("x", script);
+      Future<ConnectionStatus> held =
+          phase.equals("server/discover")
+              ? lab.asking("x", script, probing(lab))
+              : lab.connecting("x", script);
       long generation = lab.awaitPhase("x", phase).generation();
       List<ProcessHandle> processes = Lab.children();
       ConnectionStatus next = null;
@@ -136,6 +158,63 @@ class RacesTest {
           .filteredOn(status -> status.generation() == generation)
           .extracting(ConnectionStatus::state)
           .noneMatch(ConnectionState.Usable.class::isInstance);
+    });
+  }
+
+  /// What it has started ignores SIGTERM and has to be killed, before it could be started again.
+  @ParameterizedTest
+  @EnumSource(names = {"REPLACED", "DISCONNECTED", "SESSION_ENDED", "HOST_ENDED"})
+  void o11_connectThatIsEndedBetweenItsTwoAttemptsIsNotBegunAgain(
+      CloseReason reason, @TempDir Path directory) throws Exception {
+    Path starts = Files.createFile(directory.resolve("starts"));
+    String dies = whenProbed("(trap '' TERM; exec sleep 300) & exit 9");
+    Lab.run(lab -> {
+      String script = "echo $$ >>" + starts + "; " + dies;
+      Future<ConnectionStatus> held = lab.asking("x", script, probing(lab));
+      lab.awaitPhase("x", "server/discover");
+      Lab.children().forEach(process -> process.onExit().join());
+      ConnectionStatus next = null;
+      switch (reason) {
+        case REPLACED -> next = lab.connect("x", SERVE);
+        case DISCONNECTED -> lab.host.disconnect("s", "x");
+        case SESSION_ENDED -> lab.host.endSession("s");
+        default -> lab.host.end();
+      }
+
+      assertThat(closeReason(held)).isEqualTo(reason);
+      assertThat(Files.readAllLines(starts)).as("started once").hasSize(1);
+      assertThat(lab.host.status("s", "x")).isEqualTo(Optional.ofNullable(next));
+      var closed = (ConnectionState.Closed) lab.await("x", ConnectionState.Closed.class).state();
+      assertThat(closed.report().reason()).isEqualTo(reason.text());
+      assertThat(closed.report().processes()).hasSize(2);
+      assertThat(closed.report().outcome()).isEqualTo(Outcome.KILLED);
+      lab.await("x", ConnectionState.Closing.class);
+    });
+  }
+
+  @Test
+  void serverThatDiesBetweenTheProbeAndTheHandshakeIsStartedOnceMore() throws Exception {
+    String dies =
+        whenProbed(
+            "echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":"
+                + "{\"code\":-32601,\"message\":\"no\"}}'; exit 9");
+    Lab.run(lab -> {
+      ConnectionStatus connected = lab.host.connect("s", "x", server(dies), probing(lab));
+      assertThat(lab.host.status("s", "x")).hasValue(connected);
+      assertThat(Lab.children()).as("of two one is left").hasSize(1);
+      assertThat(lab.host.disconnect("s", "x").orElseThrow().processes())
+          .as("of both attempts")
+          .hasSize(2);
+    });
+  }
+
+  @Test
+  void serverThatHasDiedOfTheProbeIsNotAskedWhenItIsConnectedAgain() throws Exception {
+    Lab.run(lab -> {
+      lab.host.connect("s", "x", server(DIES_WHEN_PROBED), probing(lab));
+      assertThat(lab.host.disconnect("s", "x").orElseThrow().processes()).hasSize(2);
+      lab.host.connect("s", "x", server(DIES_WHEN_PROBED), probing(lab));
+      assertThat(lab.host.disconnect("s", "x").orElseThrow().processes()).hasSize(1);
     });
   }
 
