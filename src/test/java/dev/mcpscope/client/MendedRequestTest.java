@@ -57,8 +57,7 @@ class MendedRequestTest {
   @ParameterizedTest
   @EnumSource
   void aRequestOfARevisionThatIsRefusedIsMadeInOneThatIsNot(Way way) throws Exception {
-    McpClient client =
-        open(way, answers("tools/call", error(-32022, UNSUPPORTED), says("done")));
+    McpClient client = open(way, answers("tools/call", error(-32022, UNSUPPORTED), says("done")));
     assertThat(client.callTool("t", Map.of()).text()).isEqualTo("done");
     List<JsonObject> calls = peer.heard("tools/call");
     assertThat(calls).hasSize(2);
@@ -70,8 +69,7 @@ class MendedRequestTest {
   void whereThereIsNoSuchRevisionTheErrorIsTheAnswer(Way way) throws Exception {
     McpClient client =
         open(way, answers("tools/call", error(-32022, "{'supported':['2030-01-01']}")));
-    assertThat(
-            failure(RemoteErrorException.class, () -> client.callTool("t", Map.of())).code())
+    assertThat(failure(RemoteErrorException.class, () -> client.callTool("t", Map.of())).code())
         .isEqualTo(-32022);
     assertThat(peer.heard("tools/call")).hasSize(1);
   }
@@ -95,8 +93,7 @@ class MendedRequestTest {
   @Test
   void headersThatDoNotFitTwiceAreTheFailure() throws Exception {
     McpClient client = open(Way.HTTP, answers("tools/call", error(-32020, "{}")));
-    assertThat(
-            failure(RemoteErrorException.class, () -> client.callTool("t", Map.of())).code())
+    assertThat(failure(RemoteErrorException.class, () -> client.callTool("t", Map.of())).code())
         .isEqualTo(-32020);
     assertThat(calls()).hasSize(2);
   }

@@ -239,6 +239,7 @@ class RacesTest {
       assertThat(connected.generation()).isEqualTo(2);
       assertThat(lab.host.status("s", "x")).hasValue(connected);
       assertThat(Lab.children()).hasSize(1);
+      lab.awaitStatus(status -> status.state() instanceof ConnectionState.Connected);
       assertThat(lab.heard())
           .filteredOn(status -> status.state() instanceof ConnectionState.Connected)
           .extracting(ConnectionStatus::generation)

@@ -74,8 +74,7 @@ class ResubscribedTest {
     try (var _ = NothingLeft.check();
         var host = host();
         var events = host.subscribe("s")) {
-      McpClient first =
-          host.connect("s", "x", server(eras), onCrash(host)).client().orElseThrow();
+      McpClient first = host.connect("s", "x", server(eras), onCrash(host)).client().orElseThrow();
       first.subscribe("file:///b");
       first.subscribe(URI);
       first.unsubscribe("file:///b");
