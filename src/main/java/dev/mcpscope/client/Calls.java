@@ -37,14 +37,27 @@ final class Calls {
   ///
   /// @param timeout how long to wait without progress
   /// @param maximum how long to wait at all, for however many requests it takes to get the answer
+  /// @param latest when to wait no more in any case
   /// @param listener hears of progress; null if nobody does
   /// @param repeatable whether it does no harm to send it twice
   record Terms(
       Asker asker,
       Duration timeout,
       Duration maximum,
+      Deadline latest,
       Consumer<Progress> listener,
-      BooleanSupplier repeatable) {}
+      BooleanSupplier repeatable) {
+
+    /// Returns when to wait no more for what is asked now.
+    Deadline end() {
+      return latest.orSooner(maximum);
+    }
+
+    /// Returns the terms for what has to be asked meanwhile, and can be asked twice without harm.
+    Terms meanwhile(Deadline end) {
+      return new Terms(Asker.CONNECTION, timeout, maximum, end, null, () -> true);
+    }
+  }
 
   private final String server;
   private final ClientOptions options;
@@ -90,28 +103,41 @@ final class Calls {
   /// Without a budget of its own: the owner's deadline for connecting ends it. It is not cancelled on
   /// the wire: "`initialize` MUST NOT be cancelled", and the server is closed anyway.
   Terms handshake() {
-    return new Terms(Asker.HANDSHAKE, FOREVER, FOREVER, null, () -> true);
+    return new Terms(Asker.HANDSHAKE, FOREVER, FOREVER, Deadline.NEVER, null, () -> true);
   }
 
   private Terms terms(Asker asker, CallOptions call, BooleanSupplier repeatable) {
     Duration timeout = call.timeout().orElse(options.callTimeout());
     Duration maximum = longer(timeout, options.callMaximum());
-    return new Terms(asker, timeout, maximum, call.onProgress().orElse(null), repeatable);
+    return new Terms(
+        asker, timeout, maximum, Deadline.NEVER, call.onProgress().orElse(null), repeatable);
   }
 
   /// Makes one request and waits for its result.
   JsonObject call(String method, JsonObject params, Terms terms)
       throws McpException, InterruptedException {
-    return call(method, params, Map.of(), terms, Deadline.after(terms.maximum()));
+    return call(method, params, Map.of(), terms, terms.end());
   }
 
   /// Makes one request, and waits for its result until `end` at the latest.
   ///
-  /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
-  /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
-  ///
   /// @param mirrored see [Transport#send(RpcMessage.Request, Map)]
   JsonObject call(
+      String method, JsonObject params, Map<String, String> mirrored, Terms terms, Deadline end)
+      throws McpException, InterruptedException {
+    try {
+      return twiceAtMost(method, params, mirrored, terms, end);
+    } catch (RemoteErrorException e) {
+      for (ElicitationUrl url : e.elicitations()) {
+        url.elicitationId().ifPresent(elicitations::expect);
+      }
+      throw e;
+    }
+  }
+
+  /// Over HTTP the socket that a request is sent on may have been closed by the server a moment ago,
+  /// and nobody can say whether the request was read. It is sent again, once, if that does no harm.
+  private JsonObject twiceAtMost(
       String method, JsonObject params, Map<String, String> mirrored, Terms terms, Deadline end)
       throws McpException, InterruptedException {
     try {
@@ -122,13 +148,8 @@ final class Calls {
         throw e;
       }
       LOG.log(System.Logger.Level.DEBUG, "{0} is sent again: {1}", method, e.getMessage());
-      return once(method, params, mirrored, terms, end);
-    } catch (RemoteErrorException e) {
-      for (ElicitationUrl url : e.elicitations()) {
-        url.elicitationId().ifPresent(elicitations::expect);
-      }
-      throw e;
     }
+    return once(method, params, mirrored, terms, end);
   }
 
   private JsonObject once(

@@ -18,6 +18,7 @@ import dev.mcpscope.transport.OverloadedException;
 import dev.mcpscope.transport.Transport;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -192,17 +193,13 @@ final class Handlers {
         one.getValue().answer.thenRun(() -> answered.add(one.getKey()));
       }
       var results = new LinkedHashMap<>(wanted.members()); // each takes the place of its question
-      for (int left = asked.size(); left > 0; left--) {
+      for (var left = new LinkedHashSet<>(asked.keySet()); !left.isEmpty(); ) {
         String key = answered.poll(end.remainingNanos(), TimeUnit.NANOSECONDS);
         if (key == null) {
-          throw new CallTimeoutException(
-              whatFor
-                  + " asks for "
-                  + asked.size()
-                  + " inputs, of which "
-                  + left
-                  + " did not come in time");
+          Asked late = asked.get(left.getFirst());
+          throw new CallTimeoutException(what(late, whatFor) + "which has not come in time");
         }
+        left.remove(key);
         results.put(key, result(asked.get(key), whatFor));
       }
       return new JsonObject(results);
@@ -238,14 +235,13 @@ final class Handlers {
         whatFor + " asks for input " + shown(key) + ": " + problem, cause);
   }
 
+  private static String what(Asked asked, String whatFor) {
+    String key = shown(asked.request.id().toString());
+    return whatFor + " asks for input " + key + " (" + asked.request.method() + "), ";
+  }
+
   private JsonValue result(Asked asked, String whatFor) throws McpException {
-    String what =
-        whatFor
-            + " asks for input "
-            + shown(asked.request.id().toString())
-            + " ("
-            + asked.request.method()
-            + "), ";
+    String what = what(asked, whatFor);
     return switch (asked.answer.join().orElse(null)) {
       case RpcMessage.Result(_, var result) -> result;
       case RpcMessage.Failure(_, var error) ->

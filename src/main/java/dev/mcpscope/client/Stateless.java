@@ -105,7 +105,7 @@ final class Stateless implements Era {
       return kept.get();
     }
     long asked = cache.now();
-    Deadline end = Deadline.after(terms.maximum());
+    Deadline end = terms.end();
     JsonObject result = send(method, params, terms, end);
     if (isComplete(method, result)) {
       cache.put(method, params, result, asked);
@@ -164,7 +164,7 @@ final class Stateless implements Era {
     try {
       return once(method, params, terms, end);
     } catch (RemoteErrorException e) {
-      if (!mended(method, e)) {
+      if (!mended(method, e, terms.meanwhile(end))) {
         throw e;
       }
     } catch (ExchangeFailedException e) {
@@ -193,7 +193,9 @@ final class Stateless implements Era {
   }
 
   /// Whether a request that was refused may be taken now. A server that has refused it has not done it.
-  private boolean mended(String method, RemoteErrorException e)
+  ///
+  /// @param meanwhile terms for what that takes
+  private boolean mended(String method, RemoteErrorException e, Calls.Terms meanwhile)
       throws McpException, InterruptedException {
     switch (e.code()) {
       // "The client SHOULD select a mutually supported version from the supported list and retry
@@ -206,19 +208,27 @@ final class Stateless implements Era {
         return version.isPresent();
       }
       // "The client SHOULD call tools/list to check for changes to the tool's inputSchema, then
-      // retry
-      // the original request with the appropriate headers."
+      // retry the original request with the appropriate headers."
       case RpcError.HEADER_MISMATCH -> {
-        boolean arguments = method.equals(CALL) && calls.mirrorsArguments();
-        if (arguments) {
-          cache.forget(Pages.TOOLS.method());
-          tools(calls.own());
-        }
-        return arguments;
+        return method.equals(CALL) && calls.mirrorsArguments() && haveChanged(e, meanwhile);
       }
       default -> {
         return false;
       }
+    }
+  }
+
+  /// Reads the tools again; if that is not to be had, the refusal is the cause.
+  private boolean haveChanged(RemoteErrorException refusal, Calls.Terms terms)
+      throws McpException, InterruptedException {
+    try {
+      cache.forget(Pages.TOOLS.method());
+      tools(terms);
+      return true;
+    } catch (McpException e) {
+      calls.ensureOpen(); // else it is the connection that ends
+      refusal.addSuppressed(e);
+      return false;
     }
   }
 
@@ -294,7 +304,7 @@ final class Stateless implements Era {
   @Override
   public void ping(Calls.Terms terms) throws McpException, InterruptedException {
     try {
-      send(DISCOVER, JsonObject.EMPTY, terms, Deadline.after(terms.maximum()));
+      send(DISCOVER, JsonObject.EMPTY, terms, terms.end());
     } catch (RemoteErrorException e) {
       if (!e.isNotFound()) { // else it is there, and cannot say more
         throw e;

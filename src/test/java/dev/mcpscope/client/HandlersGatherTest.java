@@ -273,10 +273,17 @@ class HandlersGatherTest {
     }
   }
 
+  /// What the user does there may be faster than his answer.
   @Test
-  void theUrlThatAUserIsAskedForMayBeDoneFromThenOn() throws Exception {
-    var while_ = new CountDownLatch(1);
-    var known = new ConcurrentLinkedQueue<Boolean>();
+  void whatAUserIsSentToAUrlForMayBeDoneFromThenOn() throws Exception {
+    var asked = new CountDownLatch(1);
+    var release = new CountDownLatch(1);
+    ClientFeatures features =
+        NONE.withElicitationUrl(_ -> {
+          asked.countDown();
+          release.await();
+          return ElicitationResult.accept();
+        });
     JsonObject wanted =
         JsonObject.of(
             "url",
@@ -284,17 +291,12 @@ class HandlersGatherTest {
                 "{'method':'elicitation/create','params':{'mode':'url','message':'Go',"
                     + "'url':'https://example.org/','elicitationId':'e'}}"));
     try (var _ = NothingLeft.check();
-        var working =
-            new Working(
-                NONE.withElicitationUrl(_ -> {
-                  while_.await();
-                  return ElicitationResult.accept();
-                }))) {
+        var working = new Working(features)) {
       Caller<JsonObject> gathering = working.gathering(wanted);
-      while_.countDown();
+      asked.await();
+      assertThat(working.elicitations.complete("e")).isTrue();
+      release.countDown();
       gathering.result();
-      known.add(working.elicitations.complete("e"));
-      assertThat(known).containsExactly(true);
     }
   }
 
@@ -480,7 +482,8 @@ class HandlersGatherTest {
               failure(
                   CallTimeoutException.class,
                   () -> working.gather(JsonObject.of("a", ask("a"), "b", ask("b")), end)))
-          .hasMessage("files: tools/call asks for 2 inputs, of which 2 did not come in time");
+          .hasMessage(
+              "files: tools/call asks for input \"a\" (sampling/createMessage), which has not come in time");
       assertThat(end.passed()).isTrue();
       if (hanging.started.getCount() == 0) { // else it was over before they began
         hanging.interrupted.await();
