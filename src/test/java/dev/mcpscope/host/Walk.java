@@ -10,6 +10,7 @@ import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
+import dev.mcpscope.client.RemoteErrorException;
 import dev.mcpscope.client.ToolResult;
 import dev.mcpscope.host.WalkGuests.Manner;
 import dev.mcpscope.host.WalkGuests.Plan;
@@ -412,6 +413,10 @@ final class Walk {
       }
       case ConnectionLostException _, CallTimeoutException _ -> {
         rules.count("connect: failed");
+        return null;
+      }
+      case RemoteErrorException refused when plan.isTakenForAnother(refused) -> {
+        rules.count("connect: taken for another era");
         return null;
       }
       case McpException _ -> {

@@ -1,11 +1,14 @@
 package dev.mcpscope.host;
 
+import dev.mcpscope.Eras;
 import dev.mcpscope.client.ClientFeatures;
 import dev.mcpscope.client.ConnectionState;
 import dev.mcpscope.client.EraChoice;
 import dev.mcpscope.client.McpClient;
 import dev.mcpscope.client.McpException;
+import dev.mcpscope.client.RemoteErrorException;
 import dev.mcpscope.client.ServerSpec;
+import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.transport.CloseReport;
 import java.time.Duration;
 import java.util.List;
@@ -43,6 +46,15 @@ final class WalkGuests implements HostListener {
     /// Whether there can be a connection at all.
     boolean connects() {
       return server.connects(era) && onConnect != Manner.THROWS;
+    }
+
+    /// Whether this comes of a server that was killed when it was asked for its era. It is taken for
+    /// one that has died of the question, is started again as that, and says that it is none.
+    boolean isTakenForAnother(RemoteErrorException refusal) {
+      return era == EraChoice.AUTO
+          && server.eras() == Eras.MODERN
+          && server instanceof WalkServer.Process
+          && refusal.code() == RpcError.UNSUPPORTED_PROTOCOL_VERSION;
     }
 
     /// Whether one of its callbacks could still be there when its connection has ended. One that hangs
