@@ -113,15 +113,19 @@ class StatelessFaultTest {
     assertMadeAgain("tools/call");
   }
 
+  /// Wherever it breaks off, before the head of its answer or behind it.
   @ParameterizedTest
-  @ValueSource(booleans = {true, false})
-  void aRequestThatIsLostTwiceIsLost(boolean call) throws Exception {
+  @CsvSource({"true,true", "true,false", "false,true", "false,false"})
+  void aRequestThatIsLostTwiceIsLost(boolean call, boolean head) throws Exception {
     String method = call ? "tools/call" : "resources/read";
+    Act stops = new Act.Stops(0, 0, false, End.CLOSE);
+    Act breaks = new Act.NoAnswer(End.RESET);
     McpClient client =
         open(
             Way.HTTP,
             answers("tools/list", tools(annotated("echo", "{'readOnlyHint':true}"))),
-            Script.http(on(method, new Act.Stops(0, 0, false, End.RESET))));
+            Script.http(
+                on(method, head ? breaks : stops).once(), on(method, head ? stops : breaks)));
     failure(
         ExchangeFailedException.class,
         () -> {
