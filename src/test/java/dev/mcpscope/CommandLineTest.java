@@ -377,7 +377,6 @@ class CommandLineTest {
           JsonObject mcp = ok(serving.post("/mcp", configured(name))).object("mcp");
           assertThat(mcp.string("status")).isEqualTo("connected");
         }
-        assertThat(serving.program.descendants()).hasSize(2);
         assertThat(serving.connect("x", "/bin/sh").join().body())
             .contains("/bin/sh is not an allowed executable");
         awaitErr(serving.program, "default/first is connected");
@@ -387,6 +386,7 @@ class CommandLineTest {
             "default/broken is not connected: broken: the server exited with code 3; its stderr"
                 + " ends: no licence");
         awaitErr(serving.program, "default/web is not connected: web: ");
+        assertThat(serving.program.descendants()).hasSize(2);
         assertThat(serving.program.err())
             .contains(file + ": warning: mcpServers.off: skipped, it is disabled")
             .doesNotContain("hunter2");

@@ -39,8 +39,7 @@ record Pages<T>(String method, String member, String capability, Calls.Parser<T>
       return all(calls, era, limits, terms);
     } catch (RemoteErrorException e) {
       // "If a cursor becomes invalid, the client SHOULD discard all cached pages and re-fetch from
-      // the
-      // beginning."
+      // the beginning."
       if (e.code() == RpcError.INVALID_PARAMS && era.forget(method)) {
         return all(calls, era, limits, terms);
       }

@@ -2,11 +2,8 @@ package dev.mcpscope.client;
 
 import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonObject;
-import dev.mcpscope.json.JsonString;
-import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.RpcError;
 import dev.mcpscope.scope.Deadline;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -200,16 +197,6 @@ record Probe(
     return new Verdict.Legacy(new ProtocolViolationException(why, null), false);
   }
 
-  private static List<String> texts(JsonValue versions) {
-    var texts = new ArrayList<String>();
-    for (JsonValue version : versions instanceof JsonArray all ? all : JsonArray.EMPTY) {
-      if (version instanceof JsonString(var text)) {
-        texts.add(text);
-      }
-    }
-    return texts;
-  }
-
   /// Begins to speak to a modern server; empty if it is none.
   private Optional<Era> modern(Verdict verdict) throws McpException, InterruptedException {
     return switch (verdict) {
@@ -237,7 +224,7 @@ record Probe(
   }
 
   private Era agreed(JsonObject discovered) throws McpException, InterruptedException {
-    List<String> versions = texts(discovered.get("supportedVersions"));
+    List<String> versions = Stateless.texts(discovered.get("supportedVersions"));
     String version = mutual(versions, Stateless.REVISIONS).orElse(null);
     if (version == null) {
       return legacyOnly(versions);

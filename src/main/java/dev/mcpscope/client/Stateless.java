@@ -169,8 +169,7 @@ final class Stateless implements Era {
       }
     } catch (ExchangeFailedException e) {
       // "A broken response stream loses the in-flight request; clients MUST re-issue it as a new
-      // request": as far as that does no harm
-      // (docs/decisions/0003-a-tool-call-is-never-repeated.md).
+      // request": if that does no harm (docs/decisions/0003-a-tool-call-is-never-repeated.md).
       if (!e.mayHaveRun() || e.status().isEmpty() || !terms.repeatable().getAsBoolean()) {
         throw e;
       }
@@ -199,8 +198,7 @@ final class Stateless implements Era {
       throws McpException, InterruptedException {
     switch (e.code()) {
       // "The client SHOULD select a mutually supported version from the supported list and retry
-      // the
-      // request": even if it is the one that was asked for.
+      // the request": even if it is the one that was asked for.
       case RpcError.UNSUPPORTED_PROTOCOL_VERSION -> {
         Optional<String> version =
             supported(e).stream().filter(REVISIONS::contains).max(String::compareTo);
@@ -239,16 +237,20 @@ final class Stateless implements Era {
 
   /// The revisions that a server speaks which does not speak the one that it was asked in.
   static List<String> supported(RemoteErrorException e) {
-    var supported = new ArrayList<String>();
-    if (e.data().orElse(null) instanceof JsonObject data
-        && data.get("supported") instanceof JsonArray versions) {
-      for (JsonValue version : versions) {
-        if (version instanceof JsonString(var text)) {
-          supported.add(text);
-        }
+    return e.data().orElse(null) instanceof JsonObject data
+        ? texts(data.get("supported"))
+        : List.of();
+  }
+
+  /// The texts in an array, if it is one.
+  static List<String> texts(JsonValue array) {
+    var texts = new ArrayList<String>();
+    for (JsonValue element : array instanceof JsonArray all ? all : JsonArray.EMPTY) {
+      if (element instanceof JsonString(var text)) {
+        texts.add(text);
       }
     }
-    return supported;
+    return texts;
   }
 
   private ProtocolViolationException violation(String method, String what) {
