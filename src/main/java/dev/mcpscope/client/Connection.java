@@ -161,7 +161,9 @@ public final class Connection {
   private Attempt.Outcome again(Attempt.Outcome first, Deadline connected) {
     for (Attempt.Mail mail : mailbox.drain()) {
       if (mail instanceof Attempt.Mail.Stop(var reason)) {
-        return new Attempt.Outcome(Attempt.End.stopped(server, reason), first.report());
+        publish(new ConnectionState.Closing(reason.text()));
+        CloseReport report = first.report().withReason(reason.text());
+        return new Attempt.Outcome(Attempt.End.stopped(server, reason), report);
       }
     }
     McpException why = first.end().cause();
