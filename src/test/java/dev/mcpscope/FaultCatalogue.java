@@ -301,7 +301,10 @@ final class FaultCatalogue {
             .ends(TERMINATED, exit(143)),
         fault("asks for more than it may, 3,000 pings", "B22", stdio(new Fault.AsksTooMuch(3_000)))
             .with(stdio(new Fault.AsksTooMuch(3_000)))
-            .inCall(violation("256 requests unanswered"), GRACEFUL),
+            .inCall(violation("256 requests unanswered"), GRACEFUL)
+            .inModernEra() // in which it may not ask: what it asks is dropped, and it waits in vain
+            .with(stdio(new Fault.AsksTooMuch(3_000)).callIn(300))
+            .inCall(UNANSWERED, GRACEFUL),
         fault("floods a call with progress", "A13", stdio(new Fault.FloodsProgress(10_000)))
             .with(stdio(new Fault.FloodsProgress(10_000)).taking(1_500))
             .inCall(ECHO, GRACEFUL, exit(0)));

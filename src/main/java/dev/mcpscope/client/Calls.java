@@ -152,7 +152,8 @@ final class Calls {
     return once(method, params, mirrored, terms, end);
   }
 
-  private JsonObject once(
+  /// The same, but that it is sent once, whatever comes of it.
+  JsonObject once(
       String method, JsonObject params, Map<String, String> mirrored, Terms terms, Deadline end)
       throws McpException, InterruptedException {
     if (Thread.interrupted()) { // before anything is sent: the call does not happen at all

@@ -170,7 +170,7 @@ final class Stateless implements Era {
     } catch (ExchangeFailedException e) {
       // "A broken response stream loses the in-flight request; clients MUST re-issue it as a new
       // request": if that does no harm (docs/decisions/0003-a-tool-call-is-never-repeated.md).
-      if (!e.mayHaveRun() || e.status().isEmpty() || !terms.repeatable().getAsBoolean()) {
+      if (!e.mayHaveRun() || !terms.repeatable().getAsBoolean()) {
         throw e;
       }
     }
@@ -180,7 +180,7 @@ final class Stateless implements Era {
   private JsonObject once(String method, JsonObject params, Calls.Terms terms, Deadline end)
       throws McpException, InterruptedException {
     Map<String, String> beside = method.equals(CALL) ? mirrored(params) : Map.of();
-    return calls.call(method, complete(params), beside, terms, end);
+    return calls.once(method, complete(params), beside, terms, end);
   }
 
   private Map<String, String> mirrored(JsonObject params) {

@@ -35,6 +35,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -268,6 +269,17 @@ class FrontEventsTest {
 
   @Test
   void embeddedServersLogAndProgressAreHeard() throws Exception {
+    embeddedServersLogAndProgressAreHeard("legacy");
+  }
+
+  @Test
+  @Disabled(
+      "a modern server logs only what a request asks for by logLevel, and the front does not set one yet")
+  void embeddedModernServersLogAndProgressAreHeard() throws Exception {
+    embeddedServersLogAndProgressAreHeard("modern");
+  }
+
+  private void embeddedServersLogAndProgressAreHeard(String era) throws Exception {
     String classes =
         Stream.of(System.getProperty("jdk.module.path", ""), System.getProperty("java.class.path"))
             .filter(path -> !path.isEmpty())
@@ -280,7 +292,9 @@ class FrontEventsTest {
             "-cp",
             classes,
             "dev.mcpscope.Main",
-            "demo-server");
+            "demo-server",
+            "--era",
+            era);
     inLab(
         options -> options.withServers(Map.of("demo", demo)),
         lab -> {
