@@ -117,9 +117,11 @@ final class Arrivals implements Inbox {
     }
   }
 
+  /// That a list has changed is never too long: nothing of its params is kept.
   private boolean isTooLong(RpcMessage.Notification notification, int bytes) {
     int most = options.limits().eventBytes();
-    return bytes > most || notification.params().hasMoreValuesThan(most / BYTES_OF_A_VALUE);
+    return (bytes > most || notification.params().hasMoreValuesThan(most / BYTES_OF_A_VALUE))
+        && !notification.method().endsWith("/list_changed");
   }
 
   private void tooMuch() {

@@ -203,11 +203,12 @@ final class Attempt {
         new Handlers(name, server, transport, options, pending, connection.guests(), elicitations);
     subscriptions =
         new Subscriptions(name, server, calls, options, connection.resources(), arrivals::tell);
-    modern =
-        new Stateless.Modern(
-            handlers, subscriptions, new ResultCache(options.protocol().caching()));
+    var cache = new ResultCache(options.protocol().caching());
+    Optional<Consumer<ServerEvent>> listener = options.features().listener();
+    boolean heard = listener.isPresent() || connection.observer().hears();
+    modern = new Stateless.Modern(handlers, subscriptions, cache, heard);
     // From here on messages arrive: whoever they go to exists by now.
-    arrivals.goTo(new Arrivals.Places(pending, handlers, subscriptions, modern.cache()));
+    arrivals.goTo(new Arrivals.Places(pending, handlers, subscriptions, cache));
     for (Transport.Work task : transport.tasks()) {
       if (task.platform()) {
         scope.forkPlatform(task.name(), task.body(), t -> new Mail.Ended(task.name(), t));
@@ -216,7 +217,6 @@ final class Attempt {
       }
     }
     scope.fork("handlers", handlers::run, t -> new Mail.Ended("handlers", t));
-    Optional<Consumer<ServerEvent>> listener = options.features().listener();
     if (listener.isPresent()) {
       delivery =
           new Delivery<>(

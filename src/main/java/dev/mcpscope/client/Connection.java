@@ -42,6 +42,11 @@ public final class Connection {
 
     /// Takes what the server tells, in order; called by the connection's reader.
     default void told(ServerEvent event) {}
+
+    /// Whether anybody hears what is told: a server need not log for nobody.
+    default boolean hears() {
+      return false;
+    }
   }
 
   /// What connections of one host have in common.

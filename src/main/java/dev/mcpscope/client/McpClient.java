@@ -246,7 +246,8 @@ public final class McpClient implements AutoCloseable {
   // The rest.
 
   /// Asks the server to log from this level up, by [ServerEvent.LogMessage]; in revision 2026-07-28 with
-  /// each request from now on, for which nothing is sent here.
+  /// each request from now on, for which nothing is sent here. Until it is called an older server logs
+  /// as it likes, and one of that revision from [LogLevel#INFO] up if anybody listens.
   ///
   /// @see <a
   ///     href="https://modelcontextprotocol.io/specification/2025-11-25/server/utilities/logging">

@@ -52,11 +52,17 @@ final class ResultCache {
     var key = new Key(method, params);
     Kept one = kept.get(key);
     if (one != null && one.until().passed()) {
-      kept.remove(key);
-      characters -= one.characters();
+      remove(key);
       one = null;
     }
     return Optional.ofNullable(one).map(Kept::result);
+  }
+
+  private void remove(Key key) {
+    Kept one = kept.remove(key);
+    if (one != null) {
+      characters -= one.characters();
+    }
   }
 
   /// Returns a word for what is known to have changed by now.
@@ -64,11 +70,13 @@ final class ResultCache {
     return changes;
   }
 
-  /// Keeps a complete result, if it may be kept.
+  /// Keeps a complete result, if it may be kept; what was kept before of the same request goes anyway.
   ///
   /// @param asked what [#now] said before it was asked for: what has changed since then may be what the
   ///     result does not know yet
   synchronized void put(String method, JsonObject params, JsonObject result, long asked) {
+    var key = new Key(method, params);
+    remove(key);
     Duration fresh = fresh(result);
     if (!enabled
         || asked != changes
@@ -81,9 +89,8 @@ final class ResultCache {
     if (length > MOST_CHARACTERS) {
       return;
     }
-    Kept before =
-        kept.put(new Key(method, params), new Kept(result, Deadline.after(fresh), length));
-    characters += length - (before == null ? 0 : before.characters());
+    kept.put(key, new Kept(result, Deadline.after(fresh), length));
+    characters += length;
     while (kept.size() > MOST || characters > MOST_CHARACTERS) {
       characters -= kept.pollFirstEntry().getValue().characters();
     }
@@ -111,6 +118,7 @@ final class ResultCache {
         }
       }
       case ServerEvent.ResourceUpdated(var uri, _) -> forgetRead(uri);
+      case ServerEvent.Dropped _ -> forget(READ); // it may have been such an update, of any of them
       default -> {}
     }
   }

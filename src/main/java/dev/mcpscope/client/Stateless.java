@@ -38,6 +38,11 @@ final class Stateless implements Era {
   /// notice.
   private static final int MOST_ROUNDS = 16;
 
+  /// What is asked for until [#setLogLevel] is called. "The server MUST NOT emit notifications/message
+  /// for a request that does not include this field", and a listener that has heard the log of an older
+  /// server without a word is to hear that of this one.
+  private static final LogLevel UNTOLD = LogLevel.INFO;
+
   private final Calls calls;
   private final ClientOptions options;
   private final Handlers handlers;
@@ -55,7 +60,8 @@ final class Stateless implements Era {
     this.subscriptions = modern.subscriptions();
     this.cache = modern.cache();
     this.server = server;
-    this.meta = meta(options, server.protocolVersion());
+    JsonObject known = meta(options, server.protocolVersion());
+    this.meta = modern.heard() && server.declares("logging") ? logging(known, UNTOLD) : known;
   }
 
   /// What of its connection this era alone makes use of.
@@ -63,7 +69,8 @@ final class Stateless implements Era {
   /// @param handlers answer what a result asks for
   /// @param subscriptions hear what changes
   /// @param cache keeps results
-  record Modern(Handlers handlers, Subscriptions subscriptions, ResultCache cache) {}
+  /// @param heard whether anybody hears what the server logs
+  record Modern(Handlers handlers, Subscriptions subscriptions, ResultCache cache, boolean heard) {}
 
   /// Begins to speak to a server that has told this of itself, and to listen to it.
   static Stateless open(Calls calls, ClientOptions options, Modern modern, ServerInfo server) {
@@ -80,6 +87,10 @@ final class Stateless implements Era {
         PREFIX + "protocolVersion", version,
         PREFIX + "clientInfo", options.identity(),
         PREFIX + "clientCapabilities", capabilities(options));
+  }
+
+  private static JsonObject logging(JsonObject meta, LogLevel level) {
+    return meta.with(PREFIX + "logLevel", level.word());
   }
 
   /// That the roots change is not told in this era.
@@ -295,7 +306,7 @@ final class Stateless implements Era {
 
   @Override
   public synchronized void setLogLevel(LogLevel level, Calls.Terms terms) {
-    meta = meta.with(PREFIX + "logLevel", level.word());
+    meta = logging(meta, level);
   }
 
   @Override

@@ -1,9 +1,7 @@
 package dev.mcpscope.client;
 
-import dev.mcpscope.json.JsonArray;
 import dev.mcpscope.json.JsonBoolean;
 import dev.mcpscope.json.JsonObject;
-import dev.mcpscope.json.JsonString;
 import dev.mcpscope.json.JsonValue;
 import dev.mcpscope.rpc.RpcId;
 import dev.mcpscope.scope.Deadline;
@@ -79,7 +77,7 @@ final class Subscriptions {
   private Listen next; // that is not yet
   private Deadline due =
       Deadline.NEVER; // of what comes next: an acknowledgement, or another attempt
-  private boolean missed; // something may have changed that nobody has heard
+  private volatile boolean missed; // something may have changed that nobody has heard
   private boolean refused; // for good
 
   /// @param resources those that are subscribed to, which the connection after this one is to have as
@@ -154,9 +152,12 @@ final class Subscriptions {
     return new ConnectionLostException(server + ": " + LISTEN + ": " + what, null);
   }
 
-  /// See [Era#awaitListening].
+  /// See [Era#awaitListening]. Who has waited for nothing reads what may change unheard, until it is
+  /// acknowledged after all.
   void awaitListening(Deadline deadline) throws InterruptedException {
-    listening.await(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
+    if (!listening.await(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+      missed = true;
+    }
   }
 
   void subscribe(String uri, Calls.Terms terms) throws McpException, InterruptedException {
@@ -190,6 +191,8 @@ final class Subscriptions {
               + " was not acknowledged within "
               + terms.timeout().toMillis()
               + " ms");
+    } finally {
+      answer.cancel(false); // nobody waits any more: what is not asked for yet, is not
     }
   }
 
@@ -242,6 +245,7 @@ final class Subscriptions {
   private void listen(TaskScope<Mail> scope) {
     due = Deadline.NEVER;
     Set<String> wanted = new LinkedHashSet<>(resources);
+    changes.removeIf(change -> change.answer().isCancelled());
     for (Mail.Change change : changes) {
       if (change.wanted()) {
         wanted.add(change.uri());
@@ -286,7 +290,7 @@ final class Subscriptions {
     Set<String> declined = new LinkedHashSet<>();
     if (params.get("notifications") instanceof JsonObject honoured) {
       declined.addAll(agreed);
-      declined.removeAll(texts(honoured.get("resourceSubscriptions")));
+      declined.removeAll(Stateless.texts(honoured.get("resourceSubscriptions")));
       agreed.removeAll(declined);
       for (String list : lists.members().keySet()) {
         if (!JsonBoolean.TRUE.equals(honoured.get(list))) {
@@ -305,16 +309,6 @@ final class Subscriptions {
     if (!changes.isEmpty()) {
       listen(scope);
     }
-  }
-
-  private static List<String> texts(JsonValue array) {
-    var texts = new ArrayList<String>();
-    for (JsonValue element : array instanceof JsonArray all ? all : JsonArray.EMPTY) {
-      if (element instanceof JsonString(var text)) {
-        texts.add(text);
-      }
-    }
-    return texts;
   }
 
   private void tellAll(Set<String> uris) {

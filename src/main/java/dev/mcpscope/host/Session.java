@@ -425,6 +425,11 @@ final class Session {
     public void told(ServerEvent event) {
       tell(new HostEvent.Told(id, live.name, live.generation, event));
     }
+
+    @Override
+    public boolean hears() {
+      return true; // subscribers come and go
+    }
   }
 
   /// Any thread, never blocks.

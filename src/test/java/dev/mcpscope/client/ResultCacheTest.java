@@ -135,6 +135,14 @@ class ResultCacheTest {
     assertThat(cache.get("tools/list", NONE)).contains(result(HOUR).with("n", 2));
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, MOST_CHARACTERS + 1})
+  void aLaterResultThatIsNotKeptPutsAnEndToAnEarlierOne(int characters) {
+    put("tools/list", NONE, result(HOUR));
+    put("tools/list", NONE, characters == 0 ? result(Duration.ZERO) : resultOf(characters, HOUR));
+    assertThat(cache.get("tools/list", NONE)).isEmpty();
+  }
+
   // For what.
 
   @ParameterizedTest
@@ -346,7 +354,10 @@ class ResultCacheTest {
             "resources/read file:///a,resources/read file:///a/b"),
         Arguments.of(
             new ServerEvent.ResourceUpdated("file:///c", NONE), "resources/read file:///c"),
-        Arguments.of(new ServerEvent.ResourceUpdated("file:///other", NONE), ""));
+        Arguments.of(new ServerEvent.ResourceUpdated("file:///other", NONE), ""),
+        Arguments.of(
+            new ServerEvent.Dropped(1),
+            "resources/read file:///a,resources/read file:///a/b,resources/read file:///c"));
   }
 
   static Stream<Arguments> otherNews() {
@@ -355,8 +366,7 @@ class ResultCacheTest {
                 LogLevel.INFO, Optional.empty(), new JsonString("tools/list"), NONE),
             new ServerEvent.CallProgress(
                 1, "tools/list", "", new Progress(1, OptionalDouble.empty(), Optional.empty())),
-            new ServerEvent.ElicitationCompleted("file:///a"),
-            new ServerEvent.Dropped(1))
+            new ServerEvent.ElicitationCompleted("file:///a"))
         .map(event -> Arguments.of(event, ""));
   }
 

@@ -151,6 +151,18 @@ class ServerEventsTest {
     }
   }
 
+  @Test
+  void thatAListHasChangedIsHeardHoweverLongThatIsToldAndNothingOfItIsKept() throws Exception {
+    var heard = new Heard();
+    try (var _ = NothingLeft.check();
+        var client = open(heard)) {
+      String why = "x".repeat(DEFAULTS.limits().eventBytes());
+      new Peer(client)
+          .says(Peer.notification("tools/list_changed", "{'why':'" + why + "'}"), Peer.log("end"));
+      assertThat(heard.untilLogged("end")).containsExactly(new ListChanged(ServerEvent.List.TOOLS));
+    }
+  }
+
   // The end of an elicitation by URL.
 
   private static String completed(String id) {

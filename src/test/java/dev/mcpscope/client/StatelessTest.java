@@ -177,6 +177,18 @@ class StatelessTest {
         .containsExactly(null, new JsonString("warning"), new JsonString("debug"));
   }
 
+  /// "The server MUST NOT emit notifications/message for a request that does not include this field".
+  @ParameterizedTest
+  @CsvSource({"STDIO,true", "STDIO,false", "HTTP,true", "HTTP,false"})
+  void whoListensIsToldTheLogThoughNoLevelWasSet(Way way, boolean declared) throws Exception {
+    ClientFeatures listening = ClientFeatures.none().withListener(_ -> {});
+    McpClient client =
+        declared ? open(way, listening, ALL) : open(way, listening, declares("{'tools':{}}"));
+    client.callTool("echo", Map.of("text", "one"));
+    assertThat(meta(peer.heard("tools/call").getFirst()).get(PREFIX + "logLevel"))
+        .isEqualTo(declared ? new JsonString("info") : null);
+  }
+
   @ParameterizedTest
   @EnumSource
   void nothingIsSentThatOnlyTheOlderRevisionsKnow(Way way) throws Exception {

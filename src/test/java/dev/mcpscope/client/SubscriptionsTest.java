@@ -55,9 +55,13 @@ class SubscriptionsTest {
   }
 
   private McpClient open(Way way, Script... scripts) throws Exception {
+    return open(way, OPTIONS, scripts);
+  }
+
+  private McpClient open(Way way, ClientOptions options, Script... scripts) throws Exception {
     peer =
         ModernPeer.start(
-            way, OPTIONS.withFeatures(ClientFeatures.none().withListener(heard)), scripts);
+            way, options.withFeatures(ClientFeatures.none().withListener(heard)), scripts);
     return peer.client();
   }
 
@@ -246,6 +250,22 @@ class SubscriptionsTest {
 
   @ParameterizedTest
   @EnumSource
+  void whatHasEndedIsListenedToAgainAfterAWait(Way way) throws Exception {
+    Duration wait = Duration.ofSeconds(1);
+    try (var logged = Logged.under("dev.mcpscope.client")) {
+      long begun = System.nanoTime();
+      open(
+          way,
+          OPTIONS.withReconnect(new ReconnectBudget(wait, wait, 2)),
+          CHANGES,
+          new Script(List.of(new Fault.HangsUp(true)), List.of(new HttpFault.HangsUp())));
+      logged.await("what changes is not heard any more");
+      assertThat(Duration.ofNanos(System.nanoTime() - begun)).isGreaterThan(wait.multipliedBy(2));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void whatTheServerDoesNotKnowIsNotTriedAgain(Way way) throws Exception {
     try (var logged = Logged.under("dev.mcpscope.client")) {
       McpClient client =
@@ -269,13 +289,55 @@ class SubscriptionsTest {
                 List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN)))));
     assertThat(Duration.ofNanos(System.nanoTime() - begun))
         .isBetween(Duration.ofSeconds(2), Duration.ofSeconds(12));
-    var waiting =
-        new Caller<>(() -> {
-          client.subscribe("file:///a");
-          return null;
-        });
+    Caller<Void> waiting = subscribing(client, "file:///a");
     client.ping();
     peer.closed();
     assertThat(waiting.failure()).isInstanceOf(ConnectionClosedException.class);
+  }
+
+  /// What is read while nobody listens may have changed before anybody does.
+  @Test
+  void whatIsAcknowledgedAfterTheConnectMayHaveChangedBefore() throws Exception {
+    McpClient client =
+        open(Way.STDIO, CHANGES, new Script(List.of(new Fault.Silent(LISTEN)), List.of()));
+    new Peer(client)
+        .says(
+            Peer.notification(
+                "subscriptions/acknowledged",
+                "{'notifications':{'toolsListChanged':true,'promptsListChanged':true},"
+                    + "'_meta':{'io.modelcontextprotocol/subscriptionId':2}}"));
+    heard.await(ListChanged.class, event -> event.list() == ServerEvent.List.TOOLS);
+    heard.await(ListChanged.class, event -> event.list() == ServerEvent.List.PROMPTS);
+    assertThat(peer.heard(LISTEN)).extracting(listen -> listen.get("id").toString()).contains("2");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whoDoesNotWaitAnyMoreIsNotListenedFor(Way way) throws Exception {
+    McpClient client =
+        open(
+            way,
+            OPTIONS.withCallTimeout(Duration.ofSeconds(1), OPTIONS.callMaximum()),
+            RESOURCES,
+            new Script(
+                List.of(new Fault.Silent(LISTEN)),
+                List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN)))));
+    CallOptions soon = CallOptions.defaults().withTimeout(Duration.ofMillis(100));
+    failure(CallTimeoutException.class, () -> client.with(soon).subscribe("file:///a"));
+    Caller<Void> other = subscribing(client, "file:///b"); // while a listen waits for its answer
+    other.interrupt();
+    assertThat(other.failure()).isInstanceOf(InterruptedException.class);
+    failure(McpException.class, () -> client.subscribe("file:///c"));
+    assertThat(peer.heard(LISTEN))
+        .extracting(listen -> filter(listen).optionalStrings("resourceSubscriptions"))
+        .noneMatch(uris -> uris.contains("file:///b"))
+        .anyMatch(uris -> uris.contains("file:///c"));
+  }
+
+  private static Caller<Void> subscribing(McpClient client, String uri) {
+    return new Caller<>(() -> {
+      client.subscribe(uri);
+      return null;
+    });
   }
 }

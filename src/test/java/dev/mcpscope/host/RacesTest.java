@@ -167,12 +167,14 @@ class RacesTest {
   void o11_connectThatIsEndedBetweenItsTwoAttemptsIsNotBegunAgain(
       CloseReason reason, @TempDir Path directory) throws Exception {
     Path starts = Files.createFile(directory.resolve("starts"));
-    String dies = whenProbed("(trap '' TERM; exec sleep 300) & exit 9");
+    Path terminated = directory.resolve("terminated");
+    assertThat(new ProcessBuilder("mkfifo", terminated.toString()).start().waitFor()).isZero();
+    String stays = "trap '' TERM; sleep 300 & trap 'echo >" + terminated + "' TERM;";
+    String dies = whenProbed("(" + stays + " while :; do wait; done) & exit 9");
     Lab.run(lab -> {
       String script = "echo $$ >>" + starts + "; " + dies;
       Future<ConnectionStatus> held = lab.asking("x", script, probing(lab));
-      lab.awaitPhase("x", "server/discover");
-      Lab.children().forEach(process -> process.onExit().join());
+      Files.readString(terminated); // so that the first attempt is over, and not released
       ConnectionStatus next = null;
       switch (reason) {
         case REPLACED -> next = lab.connect("x", SERVE);
@@ -186,7 +188,7 @@ class RacesTest {
       assertThat(lab.host.status("s", "x")).isEqualTo(Optional.ofNullable(next));
       var closed = (ConnectionState.Closed) lab.await("x", ConnectionState.Closed.class).state();
       assertThat(closed.report().reason()).isEqualTo(reason.text());
-      assertThat(closed.report().processes()).hasSize(2);
+      assertThat(closed.report().processes()).hasSize(3);
       assertThat(closed.report().outcome()).isEqualTo(Outcome.KILLED);
       lab.await("x", ConnectionState.Closing.class);
     });
