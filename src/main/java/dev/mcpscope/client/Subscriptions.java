@@ -10,6 +10,7 @@ import dev.mcpscope.scope.TaskScope;
 import dev.mcpscope.transport.CallFailure;
 import dev.mcpscope.transport.ReconnectBudget;
 import dev.mcpscope.transport.Reconnects;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -184,16 +185,15 @@ final class Subscriptions {
         default -> throw new AssertionError(e);
       }
     } catch (TimeoutException e) {
-      throw new CallTimeoutException(
-          server
-              + ": "
-              + LISTEN
-              + " was not acknowledged within "
-              + terms.timeout().toMillis()
-              + " ms");
+      throw notInTime(terms.timeout());
     } finally {
       answer.cancel(false); // nobody waits any more: what is not asked for yet, is not
     }
+  }
+
+  private CallTimeoutException notInTime(Duration limit) {
+    return new CallTimeoutException(
+        server + ": " + LISTEN + " was not acknowledged within " + limit.toMillis() + " ms");
   }
 
   // The subtask: owner of its scope.
@@ -259,7 +259,7 @@ final class Subscriptions {
     if (current != null && current.agreed.equals(wanted)) {
       done(standFor, Set.of());
     } else if (filter.isEmpty()) {
-      cancel(current, "nothing is wanted any more");
+      cancel(current, failed("nothing is wanted any more"));
       current = null;
       agree(wanted);
       done(standFor, Set.of());
@@ -305,7 +305,7 @@ final class Subscriptions {
     current.agreed = agreed;
     agree(agreed);
     done(current.changes, declined);
-    cancel(before, "another one has taken its place");
+    cancel(before, failed("another one has taken its place"));
     if (!changes.isEmpty()) {
       listen(scope);
     }
@@ -336,9 +336,9 @@ final class Subscriptions {
     }
   }
 
-  private void cancel(Listen listen, String why) {
+  private void cancel(Listen listen, McpException why) {
     if (listen != null && listen.id != null) {
-      calls.cancel(listen.id, failed(why));
+      calls.cancel(listen.id, why);
     }
   }
 
@@ -348,8 +348,7 @@ final class Subscriptions {
     if (next == null) {
       listen(scope);
     } else {
-      String limit = options.callTimeout().toMillis() + " ms";
-      cancel(next, "it was not acknowledged within " + limit); // and tells when it is over
+      cancel(next, notInTime(options.callTimeout())); // and tells when it is over
     }
   }
 
@@ -357,7 +356,8 @@ final class Subscriptions {
     if (listen == next) {
       next = null;
       due = Deadline.NEVER;
-      Throwable why = failure == null ? failed("the server ended it at once") : failure;
+      Throwable why =
+          failure == null || failure instanceof ConnectionLostException ? early() : failure;
       listen.changes.forEach(change -> change.answer().completeExceptionally(why));
     } else if (listen == current) {
       current = null;
@@ -371,6 +371,13 @@ final class Subscriptions {
     if (next == null && !changes.isEmpty()) {
       listen(scope);
     }
+  }
+
+  /// "The server MUST send notifications/subscriptions/acknowledged as the first message". Who waits for
+  /// that has not lost the connection: if it is that which has ended, [#change] knows.
+  private ProtocolViolationException early() {
+    return new ProtocolViolationException(
+        server + ": " + LISTEN + ": the server ended it before it was acknowledged", null);
   }
 
   /// Plans the next attempt, if there is to be one.

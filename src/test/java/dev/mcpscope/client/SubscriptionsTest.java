@@ -42,6 +42,11 @@ class SubscriptionsTest {
 
   private static final String LISTEN = "subscriptions/listen";
 
+  private static final Script NEVER_ACKNOWLEDGES =
+      new Script(
+          List.of(new Fault.Silent(LISTEN)),
+          List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN))));
+
   private final NothingLeft nothingLeft = NothingLeft.check();
   private final Heard heard = new Heard();
   private ModernPeer peer;
@@ -280,13 +285,7 @@ class SubscriptionsTest {
   @EnumSource
   void aServerThatAcknowledgesNothingHoldsAConnectForTwoSeconds(Way way) throws Exception {
     long begun = System.nanoTime();
-    McpClient client =
-        open(
-            way,
-            CHANGES,
-            new Script(
-                List.of(new Fault.Silent(LISTEN)),
-                List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN)))));
+    McpClient client = open(way, CHANGES, NEVER_ACKNOWLEDGES);
     assertThat(Duration.ofNanos(System.nanoTime() - begun))
         .isBetween(Duration.ofSeconds(2), Duration.ofSeconds(12));
     Caller<Void> waiting = subscribing(client, "file:///a");
@@ -298,8 +297,7 @@ class SubscriptionsTest {
   /// What is read while nobody listens may have changed before anybody does.
   @Test
   void whatIsAcknowledgedAfterTheConnectMayHaveChangedBefore() throws Exception {
-    McpClient client =
-        open(Way.STDIO, CHANGES, new Script(List.of(new Fault.Silent(LISTEN)), List.of()));
+    McpClient client = open(Way.STDIO, CHANGES, NEVER_ACKNOWLEDGES);
     new Peer(client)
         .says(
             Peer.notification(
@@ -319,9 +317,7 @@ class SubscriptionsTest {
             way,
             OPTIONS.withCallTimeout(Duration.ofSeconds(1), OPTIONS.callMaximum()),
             RESOURCES,
-            new Script(
-                List.of(new Fault.Silent(LISTEN)),
-                List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN)))));
+            NEVER_ACKNOWLEDGES);
     CallOptions soon = CallOptions.defaults().withTimeout(Duration.ofMillis(100));
     failure(CallTimeoutException.class, () -> client.with(soon).subscribe("file:///a"));
     Caller<Void> other = subscribing(client, "file:///b"); // while a listen waits for its answer
@@ -332,6 +328,34 @@ class SubscriptionsTest {
         .extracting(listen -> filter(listen).optionalStrings("resourceSubscriptions"))
         .noneMatch(uris -> uris.contains("file:///b"))
         .anyMatch(uris -> uris.contains("file:///c"));
+  }
+
+  /// The connection goes on, whatever becomes of what is listened to.
+  @ParameterizedTest
+  @EnumSource
+  void aServerThatEndsWhatItHasNotAcknowledgedBreaksTheProtocol(Way way) throws Exception {
+    McpClient client =
+        open(way, RESOURCES, ModernPeer.answers(LISTEN, ModernPeer.complete("'_meta':{}")));
+    assertThatThrownBy(() -> client.subscribe("file:///a"))
+        .isInstanceOf(ProtocolViolationException.class)
+        .hasMessageContaining("the server ended it before it was acknowledged");
+    client.ping();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void whatIsNotAcknowledgedInTimeIsATimeOutOfWhoSubscribesLonger(Way way) throws Exception {
+    McpClient client =
+        open(
+            way,
+            OPTIONS.withCallTimeout(Duration.ofMillis(300), OPTIONS.callMaximum()),
+            RESOURCES,
+            NEVER_ACKNOWLEDGES);
+    CallOptions longer = CallOptions.defaults().withTimeout(Duration.ofSeconds(30));
+    assertThatThrownBy(() -> client.with(longer).subscribe("file:///a"))
+        .isInstanceOf(CallTimeoutException.class)
+        .hasMessageContaining("was not acknowledged within 300 ms");
+    client.ping();
   }
 
   private static Caller<Void> subscribing(McpClient client, String uri) {
