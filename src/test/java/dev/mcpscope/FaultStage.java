@@ -68,6 +68,7 @@ final class FaultStage implements HostListener, AutoCloseable {
   final ScriptedHttpServer http; // null if it is a process
   final McpHost host;
   final Subscription events;
+  private boolean told; // has the server something, by the events that were looked at
   private ConnectionStatus neighbour; // in a session of its own, and not concerned
   final Set<FaultBook.Entry> killed = new HashSet<>();
   Waiting waiting; // null until somebody waits
@@ -230,9 +231,12 @@ final class FaultStage implements HostListener, AutoCloseable {
     assertThat(asked.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
   }
 
-  /// Waits until the server has told something.
+  /// Waits until the server has told something: it may have been heard before the phase in which it was
+  /// told.
   void awaitTold() throws InterruptedException {
-    awaitEvent(event -> event instanceof HostEvent.Told);
+    if (!told) {
+      awaitEvent(event -> event instanceof HostEvent.Told);
+    }
   }
 
   /// Waits for a state of the name.
@@ -247,6 +251,7 @@ final class FaultStage implements HostListener, AutoCloseable {
     while (true) {
       Optional<HostEvent> event = events.next(Duration.ofNanos(end - System.nanoTime()));
       assertThat(event).as("such an event comes").isPresent();
+      told |= event.get() instanceof HostEvent.Told;
       if (wanted.test(event.get())) {
         return event.get();
       }
