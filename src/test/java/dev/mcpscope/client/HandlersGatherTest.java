@@ -74,13 +74,15 @@ class HandlersGatherTest {
       return new Caller<>(() -> gather(wanted));
     }
 
-    /// Waits until this much is accepted again: places are free when nobody works any more.
+    /// Waits until this much is accepted again: places are free when nobody works any more. Each of these
+    /// is answered when all have been asked for, else the first would make room for the last.
     void untilThereIsRoomFor(JsonObject wanted) throws Exception {
       while (!Thread.interrupted()) { // by the test's time-out
+        together = new CyclicBarrier(wanted.members().size());
         try {
           gather(wanted);
           return;
-        } catch (ProtocolViolationException _) {
+        } catch (ProtocolViolationException | InputFailedException _) { // by one of the time before
           Thread.onSpinWait();
         }
       }
@@ -147,9 +149,18 @@ class HandlersGatherTest {
     String answer(String text) throws Exception;
   }
 
+  private static final String TOGETHER = "together";
+  private static volatile CyclicBarrier together; // all who are asked this, before one answers
+
   private static ClientFeatures model(Model model) {
-    return NONE.withSampling(
-        request -> SamplingResult.text("m", model.answer(request.messages().getFirst().text())));
+    return NONE.withSampling(request -> {
+      String text = request.messages().getFirst().text();
+      if (text.startsWith(TOGETHER)) {
+        together.await();
+        return SamplingResult.text("m", text);
+      }
+      return SamplingResult.text("m", model.answer(text));
+    });
   }
 
   /// A model that never answers, and notes what it was asked, and when it is told not to.
@@ -692,7 +703,7 @@ class HandlersGatherTest {
       assertThat(failure(ProtocolViolationException.class, () -> working.gather(asks("hangs", 4))))
           .hasMessage(
               "files: tools/call asks for input k3: more than 3 inputs at a time, or long ones");
-      working.untilThereIsRoomFor(asks("a", 3));
+      working.untilThereIsRoomFor(asks(TOGETHER, 3));
     }
   }
 
@@ -701,7 +712,7 @@ class HandlersGatherTest {
     int most = 1_000;
     int frame = ask("").get("params").toString().length();
     String hangs = "h".repeat(most - frame); // as long as a message
-    String answers = "a".repeat(most - frame);
+    String answers = TOGETHER + "!".repeat(most - frame - TOGETHER.length());
     var hanging = new Hanging(2);
     Model model = text -> text.startsWith("h") ? hanging.answer(text) : text;
     try (var _ = NothingLeft.check();
@@ -736,7 +747,7 @@ class HandlersGatherTest {
       failure(ProtocolViolationException.class, () -> working.gather(asks("hangs", 2)));
 
       working.handlers.cancel(new JsonString("q"));
-      working.untilThereIsRoomFor(asks("a", 2));
+      working.untilThereIsRoomFor(asks(TOGETHER, 2));
     }
   }
 
@@ -831,7 +842,7 @@ class HandlersGatherTest {
       for (int i = 0; i < 5; i++) {
         hanging[0] = new Hanging(3);
         assertThat(failing.attempt().failure(working, hanging[0])).isInstanceOf(failing.with());
-        working.untilThereIsRoomFor(asks("a", 3));
+        working.untilThereIsRoomFor(asks(TOGETHER, 3));
       }
     }
   }
@@ -861,7 +872,7 @@ class HandlersGatherTest {
         failure(ProtocolViolationException.class, () -> working.gather(asks("stays", 2)));
 
         stubborn.close();
-        working.untilThereIsRoomFor(asks("a", 2));
+        working.untilThereIsRoomFor(asks(TOGETHER, 2));
       } finally {
         stubborn.close();
       }
