@@ -218,10 +218,9 @@ class RememberedEraTest {
     inLab(lab -> {
       ServerSpec command = byStart(ScriptedServer.with(), ScriptedServer.with(MODERN, TELLS));
       assertThat(visit(lab, command)).isEqualTo("2025-11-25");
-      lab.forget();
       ConnectionStatus status = lab.host.connect("s", "x", command);
       assertThat(status.client().orElseThrow().server().protocolVersion()).isEqualTo("2026-07-28");
-      assertThat(phases(lab))
+      assertThat(phases(lab, status.generation()))
           .containsExactly("start", "initialize", "start", PROBE, "tools/list", "onConnect");
       CloseReport report = lab.host.disconnect("s", "x").orElseThrow();
       assertThat(report.processes()).hasSize(2);
@@ -230,8 +229,12 @@ class RememberedEraTest {
     });
   }
 
-  private static List<String> phases(Lab lab) {
+  /// Returns what it has gone through until it was connected.
+  private static List<String> phases(Lab lab, long generation) throws InterruptedException {
+    lab.awaitStatus(status ->
+        status.generation() == generation && status.state() instanceof ConnectionState.Connected);
     return lab.heard().stream()
+        .filter(status -> status.generation() == generation)
         .map(ConnectionStatus::state)
         .filter(ConnectionState.Connecting.class::isInstance)
         .map(state -> ((ConnectionState.Connecting) state).phase())

@@ -654,7 +654,8 @@ class SessionTest {
       for (int i = 0; i < 4; i++) {
         references.add(new WeakReference<>(client(lab.connect("x", SERVE)), queue));
       }
-      lab.connect("x", SERVE);
+      ConnectionStatus last = lab.connect("x", SERVE);
+      lab.awaitStatus(last::equals); // by now all that was told of the others was heard
       lab.forget();
       for (int i = 0; i < 10 && !references.isEmpty(); i++) {
         System.gc();
