@@ -43,7 +43,7 @@ public final class Connection {
     /// Takes what the server tells, in order; called by the connection's reader.
     default void told(ServerEvent event) {}
 
-    /// Whether anybody hears what is told: a server need not log for nobody.
+    /// Whether anybody hears what is told: a server need not log for nobody. Asked by the owner.
     default boolean hears() {
       return false;
     }

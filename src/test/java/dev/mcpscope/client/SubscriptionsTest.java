@@ -47,6 +47,10 @@ class SubscriptionsTest {
           List.of(new Fault.Silent(LISTEN)),
           List.of(HttpFault.on(LISTEN, new Act.Sse("", 0, End.OPEN))));
 
+  /// Longer than a listen waits to be acknowledged.
+  private static final CallOptions LONGER =
+      CallOptions.defaults().withTimeout(Duration.ofSeconds(30));
+
   private final NothingLeft nothingLeft = NothingLeft.check();
   private final Heard heard = new Heard();
   private ModernPeer peer;
@@ -68,6 +72,12 @@ class SubscriptionsTest {
         ModernPeer.start(
             way, options.withFeatures(ClientFeatures.none().withListener(heard)), scripts);
     return peer.client();
+  }
+
+  /// A server that acknowledges nothing, for which a listen waits so long.
+  private McpClient openInVain(Way way, Duration patience) throws Exception {
+    ClientOptions options = OPTIONS.withCallTimeout(patience, OPTIONS.callMaximum());
+    return open(way, options, RESOURCES, NEVER_ACKNOWLEDGES);
   }
 
   /// Has the server say a notification, to whom it belongs.
@@ -312,18 +322,13 @@ class SubscriptionsTest {
   @ParameterizedTest
   @EnumSource
   void whoDoesNotWaitAnyMoreIsNotListenedFor(Way way) throws Exception {
-    McpClient client =
-        open(
-            way,
-            OPTIONS.withCallTimeout(Duration.ofSeconds(1), OPTIONS.callMaximum()),
-            RESOURCES,
-            NEVER_ACKNOWLEDGES);
+    McpClient client = openInVain(way, Duration.ofSeconds(1));
     CallOptions soon = CallOptions.defaults().withTimeout(Duration.ofMillis(100));
     failure(CallTimeoutException.class, () -> client.with(soon).subscribe("file:///a"));
     Caller<Void> other = subscribing(client, "file:///b"); // while a listen waits for its answer
     other.interrupt();
     assertThat(other.failure()).isInstanceOf(InterruptedException.class);
-    failure(McpException.class, () -> client.subscribe("file:///c"));
+    failure(CallTimeoutException.class, () -> client.with(LONGER).subscribe("file:///c"));
     assertThat(peer.heard(LISTEN))
         .extracting(listen -> filter(listen).optionalStrings("resourceSubscriptions"))
         .noneMatch(uris -> uris.contains("file:///b"))
@@ -345,14 +350,8 @@ class SubscriptionsTest {
   @ParameterizedTest
   @EnumSource
   void whatIsNotAcknowledgedInTimeIsATimeOutOfWhoSubscribesLonger(Way way) throws Exception {
-    McpClient client =
-        open(
-            way,
-            OPTIONS.withCallTimeout(Duration.ofMillis(300), OPTIONS.callMaximum()),
-            RESOURCES,
-            NEVER_ACKNOWLEDGES);
-    CallOptions longer = CallOptions.defaults().withTimeout(Duration.ofSeconds(30));
-    assertThatThrownBy(() -> client.with(longer).subscribe("file:///a"))
+    McpClient client = openInVain(way, Duration.ofMillis(300));
+    assertThatThrownBy(() -> client.with(LONGER).subscribe("file:///a"))
         .isInstanceOf(CallTimeoutException.class)
         .hasMessageContaining("was not acknowledged within 300 ms");
     client.ping();
